@@ -1,0 +1,447 @@
+import type { DType, FloatDType } from "./dtype.ts";
+
+/*
+ * The interface of every kernel, and nothing else. Kernels see addresses, sizes and strides, never a tensor.
+ *
+ * Conventions
+ * - A `Pointer` is a byte address in the heap that all backends share, aligned to the element size; 0 means "absent"
+ *   wherever a parameter says so.
+ * - Strides are in elements and may be 0 (broadcast). Outputs without strides are contiguous (row-major).
+ * - [outer, size, inner]: a contiguous array seen as three axes, the middle one being worked on.
+ * - Outputs never overlap inputs, except that an elementwise kernel may write over an input of the same dtype that it
+ *   reads contiguously (out === x).
+ * - Any size may be 0.
+ * - float32 sums are accumulated so that the error against float64 is never larger than PyTorch's: in float64, or
+ *   in many float32 partial sums.
+ */
+
+/** A byte address in the shared heap. */
+export type Pointer = number;
+
+/** Elementwise functions of one float input; `p` and `q` are their scalars where they have any. */
+export type UnaryOp =
+  | "neg" | "abs" | "sign" | "square" | "sqrt" | "rsqrt" | "reciprocal"
+  | "exp" | "expm1" | "log" | "log1p" | "log2" | "log10" | "sin" | "cos" | "tan" | "tanh" | "erf"
+  | "floor" | "ceil" | "round" | "trunc"
+  | "sigmoid" | "relu" | "relu6" | "silu" | "gelu" | "geluTanh"
+  /** x > 0 ? x : p·x */
+  | "leakyRelu"
+  /** log(1 + exp(p·x)) / p, and x where p·x > q */
+  | "softplus"
+  /** x + p */
+  | "addScalar"
+  /** x · p */
+  | "mulScalar"
+  /** x ** p */
+  | "powScalar"
+  /** p / x */
+  | "rdivScalar"
+  /** p − x */
+  | "rsubScalar"
+  /** min(max(x, p), q); NaN stays NaN */
+  | "clamp";
+
+/** The unary functions that integers have too. */
+export type IntUnaryOp = "neg" | "abs" | "sign" | "square" | "addScalar" | "mulScalar" | "rsubScalar" | "clamp";
+
+/**
+ * Gradients of activations, gx = g · f'(·), from one saved tensor `s`: the output for sigmoid and tanh (`s` = y), the
+ * input for the rest (`s` = x). relu gives 0 at 0. clamp passes where p <= s <= q.
+ */
+export type UnaryGradOp = "relu" | "relu6" | "leakyRelu" | "sigmoid" | "tanh" | "silu" | "gelu" | "geluTanh" | "softplus" | "clamp";
+
+/** Elementwise functions of two inputs of the same dtype. Integer division truncates; remainder has the divisor's sign. */
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum" | "remainder" | "atan2";
+
+/** Elementwise comparisons; the output is bool (one byte, 0 or 1). */
+export type CompareOp = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
+
+/** Reductions of the middle axis. max and min propagate NaN. any and all read any dtype as "≠ 0" and write bool. */
+export type ReduceOp = "sum" | "mean" | "prod" | "max" | "min" | "any" | "all";
+
+/** A batch of matrix products; each operand is addressed by [batch, row, column] strides. */
+export interface GemmShape {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** [batch, row (m), column (k)] strides of a */
+  readonly aStrides: readonly [number, number, number];
+  /** [batch, row (k), column (n)] strides of b */
+  readonly bStrides: readonly [number, number, number];
+  /** [batch, row (m)] strides of out; its columns (n) are contiguous */
+  readonly outStrides: readonly [number, number];
+  /** true: out += a·b; false: out = a·b */
+  readonly accumulate: boolean;
+}
+
+/** The geometry of a 2-D convolution over [N, C, H, W]; a 1-D convolution has height 1. */
+export interface Conv2dShape {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly outChannels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly paddingHeight: number;
+  readonly paddingWidth: number;
+  readonly dilationHeight: number;
+  readonly dilationWidth: number;
+  readonly groups: number;
+}
+
+/** The geometry of a 2-D pooling over `planes` = N·C images. */
+export interface Pool2dShape {
+  readonly planes: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly paddingHeight: number;
+  readonly paddingWidth: number;
+  readonly dilationHeight: number;
+  readonly dilationWidth: number;
+  /** average pooling: whether padding counts in the divisor */
+  readonly countIncludePad: boolean;
+  /** average pooling: a fixed divisor, or 0 for none */
+  readonly divisorOverride: number;
+}
+
+/**
+ * How normalization by rows lays weight and bias over them. The input is [rows, channels, inner], contiguous, and every
+ * row has its own mean and variance over channels × inner. Element (r, c, i) takes the weight number
+ * (r mod groups)·channels + c.
+ * - layer norm: groups 1, channels = numel of normalized_shape, inner 1
+ * - group norm: groups G, channels C / G, inner = spatial size; rows = N·G
+ * - instance norm: groups C, channels 1, inner = spatial size; rows = N·C
+ */
+export interface RowShape {
+  readonly rows: number;
+  readonly groups: number;
+  readonly channels: number;
+  readonly inner: number;
+}
+
+/** Scalars of one SGD step, as torch.optim.SGD. */
+export interface SgdStep {
+  readonly lr: number;
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly weightDecay: number;
+  readonly nesterov: boolean;
+  readonly maximize: boolean;
+  /** the momentum buffer is to be set to the gradient, not averaged with it */
+  readonly first: boolean;
+}
+
+/** Scalars of one Adam step, as torch.optim.Adam, or AdamW when `decoupled`. */
+export interface AdamStep {
+  readonly lr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  readonly decoupled: boolean;
+  readonly maximize: boolean;
+  /** number of this step, from 1 */
+  readonly step: number;
+}
+
+/** Scalars of one RMSprop step, as torch.optim.RMSprop. */
+export interface RmspropStep {
+  readonly lr: number;
+  readonly alpha: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  readonly momentum: number;
+  readonly maximize: boolean;
+}
+
+/** Moving, filling and converting memory. */
+export interface MemoryKernels {
+  /** out[i] = value; for int64 the value is rounded towards zero, for bool it is value ≠ 0 */
+  fill(dtype: DType, out: Pointer, n: number, value: number): void;
+  /** out[i] = x[i] in another dtype: floats to integers truncate, anything to bool is ≠ 0 */
+  convert(from: DType, to: DType, out: Pointer, x: Pointer, n: number): void;
+  /** Copies an array of items between two strided places; `sizes` and both strides have the same rank, which may be 0. */
+  copyStrided(
+    itemBytes: number,
+    sizes: readonly number[],
+    out: Pointer,
+    outStrides: readonly number[],
+    x: Pointer,
+    xStrides: readonly number[],
+  ): void;
+}
+
+/** Elementwise kernels. */
+export interface ElementwiseKernels {
+  unary(op: UnaryOp, dtype: DType, out: Pointer, x: Pointer, n: number, p?: number, q?: number): void;
+  unaryGrad(op: UnaryGradOp, dtype: FloatDType, gx: Pointer, g: Pointer, s: Pointer, n: number, p?: number, q?: number): void;
+  /** y[i] += alpha · x[i] */
+  axpy(dtype: DType, y: Pointer, x: Pointer, n: number, alpha: number): void;
+  /** out is contiguous over `sizes`; a and b are strided (0 = broadcast). */
+  binary(
+    op: BinaryOp,
+    dtype: DType,
+    sizes: readonly number[],
+    out: Pointer,
+    a: Pointer,
+    aStrides: readonly number[],
+    b: Pointer,
+    bStrides: readonly number[],
+  ): void;
+  compare(
+    op: CompareOp,
+    dtype: DType,
+    sizes: readonly number[],
+    out: Pointer,
+    a: Pointer,
+    aStrides: readonly number[],
+    b: Pointer,
+    bStrides: readonly number[],
+  ): void;
+  /** out = condition (bool) ? a : b */
+  where(
+    dtype: DType,
+    sizes: readonly number[],
+    out: Pointer,
+    condition: Pointer,
+    conditionStrides: readonly number[],
+    a: Pointer,
+    aStrides: readonly number[],
+    b: Pointer,
+    bStrides: readonly number[],
+  ): void;
+}
+
+/** Reductions and softmax over the middle axis of [outer, size, inner]; the output is [outer, inner]. */
+export interface ReductionKernels {
+  /** The output has the input's dtype, except that any and all write bool. max and min need size > 0. */
+  reduce(op: ReduceOp, dtype: DType, out: Pointer, x: Pointer, outer: number, size: number, inner: number): void;
+  /** Values and int64 positions of the first largest or smallest element (a NaN wins); either output may be 0. */
+  extremum(
+    op: "max" | "min",
+    dtype: DType,
+    values: Pointer,
+    indices: Pointer,
+    x: Pointer,
+    outer: number,
+    size: number,
+    inner: number,
+  ): void;
+  /** Sum of squared deviations over (size − correction), two passes: the variance. NaN where size <= correction. `mean` may be 0. */
+  variance(
+    dtype: FloatDType,
+    out: Pointer,
+    mean: Pointer,
+    x: Pointer,
+    outer: number,
+    size: number,
+    inner: number,
+    correction: number,
+  ): void;
+  /** softmax, or its logarithm */
+  softmax(dtype: FloatDType, log: boolean, out: Pointer, x: Pointer, outer: number, size: number, inner: number): void;
+  /** From the output y: gx = y·(g − Σ g·y), or g − exp(y)·Σ g for the logarithm. */
+  softmaxGrad(
+    dtype: FloatDType,
+    log: boolean,
+    gx: Pointer,
+    g: Pointer,
+    y: Pointer,
+    outer: number,
+    size: number,
+    inner: number,
+  ): void;
+}
+
+/** Indexing along the middle axis. Indices are int64; negative ones are not wrapped. Each returns the position in `index` of the first value out of range, or −1; then the output is undefined. */
+export interface IndexKernels {
+  /** out[o, j, i] = x[o, index[o, j, i], i]; x is [outer, size, inner], index and out are [outer, count, inner] */
+  gather(dtype: DType, out: Pointer, x: Pointer, index: Pointer, outer: number, size: number, count: number, inner: number): number;
+  /** out[o, index[o, j, i], i] += x[o, j, i] */
+  scatterAdd(dtype: DType, out: Pointer, x: Pointer, index: Pointer, outer: number, size: number, count: number, inner: number): number;
+  /** out[o, j, i] = x[o, index[j], i] */
+  indexSelect(dtype: DType, out: Pointer, x: Pointer, index: Pointer, outer: number, size: number, count: number, inner: number): number;
+  /** out[o, index[j], i] += x[o, j, i] */
+  indexAdd(dtype: DType, out: Pointer, x: Pointer, index: Pointer, outer: number, size: number, count: number, inner: number): number;
+  /**
+   * Negative log-likelihood over logp [n, classes, inner], target int64 [n, inner]: out[n, inner] = −weight[t]·logp[n, t, i], and 0 where the
+   * target is ignoreIndex. `weight` (per class) may be 0.
+   */
+  nll(
+    dtype: FloatDType,
+    out: Pointer,
+    logp: Pointer,
+    target: Pointer,
+    weight: Pointer,
+    n: number,
+    classes: number,
+    inner: number,
+    ignoreIndex: number,
+  ): number;
+  /** glogp is written whole: −weight[t]·g[n, i] at the targets, 0 elsewhere. */
+  nllGrad(
+    dtype: FloatDType,
+    glogp: Pointer,
+    g: Pointer,
+    target: Pointer,
+    weight: Pointer,
+    n: number,
+    classes: number,
+    inner: number,
+    ignoreIndex: number,
+  ): number;
+}
+
+/** Matrix products and convolutions. */
+export interface LinearKernels {
+  gemm(dtype: FloatDType, shape: GemmShape, out: Pointer, a: Pointer, b: Pointer): void;
+  /** w is [outChannels, inChannels / groups, kh, kw]; bias (may be 0) is [outChannels] */
+  conv2d(dtype: FloatDType, shape: Conv2dShape, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void;
+  conv2dInputGrad(dtype: FloatDType, shape: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void;
+  conv2dWeightGrad(dtype: FloatDType, shape: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void;
+  /** out[c] = Σ over outer and inner of x[outer, channels, inner]: bias gradients */
+  sumByChannel(dtype: FloatDType, out: Pointer, x: Pointer, outer: number, channels: number, inner: number): void;
+}
+
+/** Pooling. */
+export interface PoolKernels {
+  /** indices (int64, may be 0): position of the maximum within its input plane, h·inWidth + w; a NaN wins */
+  maxPool2d(dtype: FloatDType, shape: Pool2dShape, out: Pointer, indices: Pointer, x: Pointer): void;
+  /** gx is written whole */
+  maxPool2dGrad(dtype: FloatDType, shape: Pool2dShape, gx: Pointer, g: Pointer, indices: Pointer): void;
+  avgPool2d(dtype: FloatDType, shape: Pool2dShape, out: Pointer, x: Pointer): void;
+  avgPool2dGrad(dtype: FloatDType, shape: Pool2dShape, gx: Pointer, g: Pointer): void;
+  /** Each output cell averages rows ⌊o·in/out⌋ to ⌈(o+1)·in/out⌉; kernel, stride, padding and dilation are not read. */
+  adaptiveAvgPool2d(dtype: FloatDType, shape: Pool2dShape, out: Pointer, x: Pointer): void;
+  adaptiveAvgPool2dGrad(dtype: FloatDType, shape: Pool2dShape, gx: Pointer, g: Pointer): void;
+  /** indices as in maxPool2d; its gradient is maxPool2dGrad */
+  adaptiveMaxPool2d(dtype: FloatDType, shape: Pool2dShape, out: Pointer, indices: Pointer, x: Pointer): void;
+}
+
+/**
+ * Normalization: moments, normalize, scale and shift, in two shapes.
+ * By channels: x is [outer, channels, inner] and a channel's moments run over outer × inner (inner = 1 is channels-last).
+ * By rows: see RowShape.
+ */
+export interface NormKernels {
+  /**
+   * mean[c] and m2[c] = Σ (x − mean)². float32 with inner > 1 is PyTorch's recipe to the bit: the sum in float64, the mean
+   * rounded to float32, (x − mean)² in float32 accumulated in float64, then rounded. count = 0 gives mean 0, m2 0.
+   */
+  momentsByChannel(dtype: FloatDType, mean: Pointer, m2: Pointer, x: Pointer, outer: number, channels: number, inner: number): void;
+  /**
+   * invstd[c] = 1 / √(m2[c] / count + eps), 0 where both variance and eps are 0; and, where the pointers are not 0,
+   * running = (1 − momentum)·running + momentum·batch with the unbiased variance m2 / (count − 1).
+   */
+  finishMoments(
+    dtype: FloatDType,
+    invstd: Pointer,
+    runningMean: Pointer,
+    runningVar: Pointer,
+    mean: Pointer,
+    m2: Pointer,
+    channels: number,
+    count: number,
+    eps: number,
+    momentum: number,
+  ): void;
+  /** out = 1 / √(variance + eps), in the dtype itself: evaluation */
+  invstd(dtype: FloatDType, out: Pointer, variance: Pointer, n: number, eps: number): void;
+  /** α = invstd·weight, β = fma(−mean, α, bias), y = fma(x, α, β); weight and bias may be 0 (then 1 and 0). The fma is rounded once. */
+  normalizeByChannel(
+    dtype: FloatDType,
+    y: Pointer,
+    x: Pointer,
+    outer: number,
+    channels: number,
+    inner: number,
+    mean: Pointer,
+    invstd: Pointer,
+    weight: Pointer,
+    bias: Pointer,
+  ): void;
+  /**
+   * gBias = Σ g; gWeight = invstd · Σ g·(x − mean); with batch statistics
+   * gx = (g − Σg / count − (x − mean)·invstd²·Σg(x − mean) / count)·invstd·weight, with fixed ones gx = g·invstd·weight.
+   * Any of gx, gWeight, gBias may be 0.
+   */
+  normalizeByChannelGrad(
+    dtype: FloatDType,
+    gx: Pointer,
+    gWeight: Pointer,
+    gBias: Pointer,
+    g: Pointer,
+    x: Pointer,
+    outer: number,
+    channels: number,
+    inner: number,
+    mean: Pointer,
+    invstd: Pointer,
+    weight: Pointer,
+    batchStatistics: boolean,
+  ): void;
+  /** mean[r], and invstd[r] = 1 / √(m2 / length + eps) with the biased variance */
+  momentsByRow(dtype: FloatDType, mean: Pointer, invstd: Pointer, x: Pointer, rows: number, length: number, eps: number): void;
+  normalizeByRow(
+    dtype: FloatDType,
+    y: Pointer,
+    x: Pointer,
+    shape: RowShape,
+    mean: Pointer,
+    invstd: Pointer,
+    weight: Pointer,
+    bias: Pointer,
+  ): void;
+  /** Any of gx, gWeight, gBias may be 0; gWeight and gBias are [groups · channels]. */
+  normalizeByRowGrad(
+    dtype: FloatDType,
+    gx: Pointer,
+    gWeight: Pointer,
+    gBias: Pointer,
+    g: Pointer,
+    x: Pointer,
+    shape: RowShape,
+    mean: Pointer,
+    invstd: Pointer,
+    weight: Pointer,
+  ): void;
+}
+
+/** Optimizer updates, one pass over memory each, in place. */
+export interface OptimizerKernels {
+  /** `buffer` may be 0 when momentum is 0 */
+  sgd(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, buffer: Pointer, step: SgdStep): void;
+  /** `maxSquare` is 0 unless amsgrad */
+  adam(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, average: Pointer, square: Pointer, maxSquare: Pointer, step: AdamStep): void;
+  /** `buffer` is 0 unless momentum > 0; `average` is 0 unless centered */
+  rmsprop(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, square: Pointer, buffer: Pointer, average: Pointer, step: RmspropStep): void;
+}
+
+/** Everything a backend computes. */
+export interface Backend
+  extends MemoryKernels,
+    ElementwiseKernels,
+    ReductionKernels,
+    IndexKernels,
+    LinearKernels,
+    PoolKernels,
+    NormKernels,
+    OptimizerKernels {
+  /** "reference" or "wasm" */
+  readonly name: string;
+  /** which SIMD build computes: relaxed (fused multiply-add), base, or none */
+  readonly simd: "relaxed" | "base" | "none";
+  readonly threads: number;
+}

@@ -1,0 +1,174 @@
+import { OutOfMemoryError } from "../util/errors.ts";
+import type { Pointer } from "./backend.ts";
+
+const PAGE = 65536;
+/** The first page belongs to the WebAssembly module's constants and small argument blocks; it also makes 0 no block's address. */
+const HEAP_START = PAGE;
+/** A cache line, and a multiple of every element and SIMD size. */
+const ALIGNMENT = 64;
+const MAX_PAGES = 65536;
+/** The heap grows by at least this much, so that growing is rare. */
+const GROWTH_PAGES = 256;
+
+/** Idle bytes below which blocks are never merged. */
+const MERGE_FROM = 64 * 1024 * 1024;
+
+/** Bytes that a request really takes: multiples of 64, and above 4 KiB steps of at most an eighth, so that sizes meet again. */
+function roundUp(bytes: number): number {
+  const atLeast = Math.max(bytes, ALIGNMENT);
+  if (atLeast <= 4096) return Math.ceil(atLeast / ALIGNMENT) * ALIGNMENT;
+  const step = 2 ** (Math.floor(Math.log2(atLeast)) - 3);
+  return Math.ceil(atLeast / step) * step;
+}
+
+/** What the heap holds, in bytes. */
+export interface HeapUsage {
+  /** in blocks that are in use */
+  readonly used: number;
+  /** the most that was in use at once */
+  readonly peak: number;
+  /** taken from the system */
+  readonly reserved: number;
+  /** number of blocks in use */
+  readonly blocks: number;
+}
+
+/**
+ * The memory that tensors live in: one WebAssembly memory that every backend computes on, and its allocator. A freed block
+ * goes to the next request of its size class, last in first out, while it is still in the cache.
+ *
+ * The typed views are replaced when the memory grows: read them from the heap at each use, never keep one across `alloc`.
+ */
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  f32!: Float32Array;
+  f64!: Float64Array;
+  i32!: Int32Array;
+  i64!: BigInt64Array;
+  u8!: Uint8Array;
+
+  /** No more than this many bytes are taken from the system. */
+  limit = MAX_PAGES * PAGE;
+
+  private readonly sizes = new Map<Pointer, number>();
+  private readonly bins = new Map<number, Pointer[]>();
+  private top = HEAP_START;
+  private used = 0;
+  private peak = 0;
+  private idle = 0;
+
+  constructor() {
+    this.memory = new WebAssembly.Memory({ initial: GROWTH_PAGES, maximum: MAX_PAGES });
+    this.refreshViews();
+  }
+
+  private refreshViews(): void {
+    const { buffer } = this.memory;
+    this.f32 = new Float32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.i64 = new BigInt64Array(buffer);
+    this.u8 = new Uint8Array(buffer);
+  }
+
+  /**
+   * The address of a block of at least `bytes` bytes, aligned to 64, with undefined content.
+   * @throws OutOfMemoryError when it does not fit
+   */
+  alloc(bytes: number): Pointer {
+    const size = roundUp(bytes);
+    let pointer = this.bins.get(size)?.pop();
+    if (pointer !== undefined) this.idle -= size;
+    else pointer = this.carve(size);
+    this.sizes.set(pointer, size);
+    this.used += size;
+    if (this.used > this.peak) this.peak = this.used;
+    return pointer;
+  }
+
+  /** A block that no bin has: from a merged gap if much lies idle, else from fresh memory. */
+  private carve(size: number): Pointer {
+    // Merging costs a sort of all idle blocks; it pays when the idle bytes are many times the request, or the end is near.
+    if (this.idle >= 4 * size + MERGE_FROM) {
+      const merged = this.takeMerged(size);
+      if (merged !== undefined) return merged;
+    }
+    const end = this.top + size;
+    if (end > this.memory.buffer.byteLength && !this.grow(end)) {
+      const merged = this.takeMerged(size);
+      if (merged !== undefined) return merged;
+      throw new OutOfMemoryError(
+        `the tensor heap is full: ${size} bytes do not fit beside the ${this.used} in use (limit ${this.limit})`,
+      );
+    }
+    const pointer = this.top;
+    this.top = end;
+    return pointer;
+  }
+
+  private grow(end: number): boolean {
+    const have = this.memory.buffer.byteLength / PAGE;
+    const most = Math.min(MAX_PAGES, Math.floor(this.limit / PAGE));
+    const need = Math.ceil(end / PAGE);
+    if (need > most) return false;
+    const want = Math.min(most, Math.max(need, have + GROWTH_PAGES));
+    try {
+      this.memory.grow(want - have);
+    } catch {
+      return false;
+    }
+    this.refreshViews();
+    return true;
+  }
+
+  /** Joins neighbouring idle blocks and takes `size` from the smallest gap that holds it; the rest stays idle. */
+  private takeMerged(size: number): Pointer | undefined {
+    const idle: [Pointer, number][] = [];
+    for (const [binSize, bin] of this.bins) for (const pointer of bin) idle.push([pointer, binSize]);
+    idle.sort((a, b) => a[0] - b[0]);
+    const gaps: [Pointer, number][] = [];
+    for (const [pointer, bytes] of idle) {
+      const last = gaps[gaps.length - 1];
+      if (last && last[0] + last[1] === pointer) last[1] += bytes;
+      else gaps.push([pointer, bytes]);
+    }
+    this.bins.clear();
+    let best: [Pointer, number] | undefined;
+    for (const gap of gaps) if (gap[1] >= size && (!best || gap[1] < best[1])) best = gap;
+    for (const gap of gaps) {
+      const [pointer, bytes] = gap === best ? [gap[0] + size, gap[1] - size] : gap;
+      if (bytes > 0) this.putIdle(pointer, bytes);
+    }
+    if (!best) return undefined;
+    this.idle -= size;
+    return best[0];
+  }
+
+  private putIdle(pointer: Pointer, size: number): void {
+    const bin = this.bins.get(size);
+    if (bin) bin.push(pointer);
+    else this.bins.set(size, [pointer]);
+  }
+
+  /** Gives a block back. */
+  free(pointer: Pointer): void {
+    const size = this.sizes.get(pointer);
+    if (size === undefined) throw new Error(`heap: ${pointer} is not the address of a block in use`);
+    this.sizes.delete(pointer);
+    this.used -= size;
+    this.idle += size;
+    this.putIdle(pointer, size);
+  }
+
+  usage(): HeapUsage {
+    return { used: this.used, peak: this.peak, reserved: this.memory.buffer.byteLength, blocks: this.sizes.size };
+  }
+
+  /** Starts the peak anew from what is in use now. */
+  resetPeak(): void {
+    this.peak = this.used;
+  }
+}
+
+/** The heap of this thread of execution. */
+export const heap = new Heap();

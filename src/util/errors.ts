@@ -1,0 +1,44 @@
+/** The base of every error that evenkeel raises on purpose: what was wrong, what was expected, what to do. */
+export class EvenkeelError extends Error {
+  /**
+   * @param problem what was wrong and what was expected; PyTorch's own sentence where PyTorch has one
+   * @param advice what to do about it
+   */
+  constructor(
+    readonly problem: string,
+    readonly advice?: string,
+  ) {
+    super(advice ? `${problem}: ${advice}` : problem);
+    this.name = new.target.name;
+  }
+}
+
+/** A tensor has the wrong rank, the wrong sizes, or sizes that do not go together. */
+export class ShapeError extends EvenkeelError {}
+
+/** A tensor has a dtype that the operation does not take. */
+export class DTypeError extends EvenkeelError {}
+
+/** An argument has a value outside what the operation takes. */
+export class ArgumentError extends EvenkeelError {}
+
+/** An index or a label lies outside its range. */
+export class IndexRangeError extends EvenkeelError {}
+
+/** Automatic differentiation was asked for something it cannot do. */
+export class AutogradError extends EvenkeelError {}
+
+/** A tensor was used after its memory had been given back. */
+export class ReleasedTensorError extends EvenkeelError {}
+
+/** The tensor heap is full. */
+export class OutOfMemoryError extends EvenkeelError {}
+
+/** A data set or its file is missing, cut short, or not what it should be. */
+export class DataError extends EvenkeelError {}
+
+/** A state dict does not fit the module it is loaded into. */
+export class StateDictError extends EvenkeelError {}
+
+/** This computer or runtime lacks something that was asked for. */
+export class EnvironmentError extends EvenkeelError {}
