@@ -1,0 +1,94 @@
+// Compiles assembly/ into the two WebAssembly builds and embeds each as base64 in a TypeScript module, so that loading
+// a kernel needs neither a file nor a request. Does nothing when the outputs are newer than everything they are made from.
+import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const outFolder = `${root}src/kernels/wasm/generated`;
+
+/*
+ * Both builds may run on one heap, whose first page is theirs: base owns [1 KiB, 16 KiB), relaxed [16 KiB, 32 KiB), and the
+ * upper half holds the argument blocks that the wrappers write (see src/kernels/wasm/module.ts).
+ */
+const BUILDS = [
+  { name: "base", memoryBase: 1024, limit: 16384, flags: [] },
+  { name: "relaxed", memoryBase: 16384, limit: 32768, flags: ["--enable", "relaxed-simd"] },
+];
+const FLAGS = [
+  "-O3",
+  "--runtime=stub",
+  "--noAssert",
+  "--enable=simd",
+  "--importMemory",
+  "--noExportMemory",
+  "--initialMemory=1",
+  "--maximumMemory=65536",
+];
+
+const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+function isFresh() {
+  const sources = readdirSync(`${root}assembly`).map((file) => `${root}assembly/${file}`);
+  const newest = Math.max(...[...sources, fileURLToPath(import.meta.url)].map(modified));
+  return BUILDS.every(({ name }) => modified(`${outFolder}/${name}.ts`) > newest);
+}
+
+async function compile(asc, { name, memoryBase, limit, flags }) {
+  let binary;
+  const args = ["assembly/index.ts", "-o", `${name}.wasm`, `--memoryBase=${memoryBase}`, ...FLAGS, ...flags];
+  const { error, stderr } = await asc.main([...args, `--baseDir=${root}`], {
+    writeFile(_file, contents) {
+      binary = contents;
+    },
+  });
+  if (error) throw new Error(`${name}: ${error.message}\n${stderr}`);
+  const end = dataEnd(new Uint8Array(binary));
+  if (end > limit) throw new Error(`${name}: static data ends at ${end}, beyond its ${limit} bytes`);
+  const text = Buffer.from(binary).toString("base64");
+  const source = `/** The ${name} build of assembly/, ${binary.length} bytes as base64. */\nexport const base64 =\n  "${text}";\n`;
+  // Renamed into place, so that a process that reads meanwhile never sees half a file.
+  const unfinished = `${outFolder}/${name}.${process.pid}.tmp`;
+  writeFileSync(unfinished, source);
+  renameSync(unfinished, `${outFolder}/${name}.ts`);
+  return `${name} ${(binary.length / 1024).toFixed(1)} KiB`;
+}
+
+/** Where the static data ends: the largest offset + length of the active data segments. */
+function dataEnd(bytes) {
+  let at = 8;
+  let end = 0;
+  const unsigned = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const section = bytes[at++];
+    const next = unsigned() + at;
+    if (section === 11) {
+      for (let count = unsigned(); count > 0; count--) {
+        if (bytes[at++] !== 0) throw new Error("a data segment is not active");
+        at++; // i32.const
+        const offset = unsigned(); // non-negative and below 2 ** 31, and LEB128 pads the sign bit, so unsigned reads it
+        at++; // end
+        const length = unsigned();
+        end = Math.max(end, offset + length);
+        at += length;
+      }
+    }
+    at = next;
+  }
+  return end;
+}
+
+if (!isFresh()) {
+  const started = performance.now();
+  const { default: asc } = await import("assemblyscript/asc");
+  mkdirSync(outFolder, { recursive: true });
+  const sizes = [];
+  for (const build of BUILDS) sizes.push(await compile(asc, build));
+  console.log(`kernels: ${sizes.join(", ")} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}

@@ -1,0 +1,46 @@
+import { platform } from "#platform";
+import { EnvironmentError } from "../../util/errors.ts";
+import type { Pointer } from "../backend.ts";
+import { heap } from "../heap.ts";
+import { base64 as baseBuild } from "./generated/base.ts";
+import { base64 as relaxedBuild } from "./generated/relaxed.ts";
+
+/** Which build of the kernels: plain 128-bit SIMD, or with relaxed SIMD's fused multiply-add. */
+export type SimdBuild = "base" | "relaxed";
+
+/**
+ * Address of 32 KiB for small argument blocks (sizes and strides). The heap's first page is the modules': scripts/build-kernels.mjs
+ * keeps their static data below this. A block lives for one call.
+ */
+export const ARGUMENTS: Pointer = 32768;
+
+const HEADER = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0];
+const SPLAT = [65, 0, 253, 15];
+/** () → v128, of one i8x16.splat */
+const BASE_PROBE = Uint8Array.from([...HEADER, 10, 8, 1, 6, 0, ...SPLAT, 11]);
+/** () → v128, of three splats and an f32x4.relaxed_madd */
+const RELAXED_PROBE = Uint8Array.from([...HEADER, 10, 19, 1, 17, 0, ...SPLAT, ...SPLAT, ...SPLAT, 253, 133, 2, 11]);
+
+/** Whether this runtime can run the build. */
+export function supportsSimd(build: SimdBuild): boolean {
+  if (build === "base") return WebAssembly.validate(BASE_PROBE);
+  platform.enableRelaxedSimd();
+  return WebAssembly.validate(RELAXED_PROBE);
+}
+
+/**
+ * The exports of a build, instantiated on the shared heap.
+ * @throws EnvironmentError when the runtime lacks the instructions
+ */
+export function instantiate<Exports>(build: SimdBuild): Exports {
+  if (!supportsSimd(build)) {
+    throw new EnvironmentError(
+      `this JavaScript runtime has no ${build === "base" ? "WebAssembly SIMD" : "WebAssembly relaxed SIMD"}`,
+      build === "base" ? "set EVENKEEL_BACKEND=reference" : "set EVENKEEL_SIMD=base",
+    );
+  }
+  const text = atob(build === "base" ? baseBuild : relaxedBuild);
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: heap.memory } });
+  return instance.exports as Exports;
+}
