@@ -1,0 +1,37 @@
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Folders whose tests go through tensors; they run once on every backend. */
+const onEveryBackend =
+  "test/{kernels,tensor,autograd,ops,functional,nn,optim,data,models,io,tools,distributed,property}/**/*.test.ts";
+
+/** Folders whose tests are about the house, the command line and the documentation; they run once. */
+const once = "test/{util,package,study,cli,docs,examples}/**/*.test.ts";
+
+function project(name: string, include: string, env: Record<string, string> = {}) {
+  return { extends: true as const, test: { name, include: [include], env } };
+}
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^evenkeel$/, replacement: at("src/index.ts") },
+      { find: /^evenkeel\/(nn|optim|data)$/, replacement: at("src/$1/index.ts") },
+      { find: "#platform", replacement: at("src/kernels/wasm/platform.node.ts") },
+    ],
+  },
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    maxWorkers: availableParallelism(),
+    projects: [
+      project("reference", onEveryBackend, { EVENKEEL_BACKEND: "reference" }),
+      project("wasm-base", onEveryBackend, { EVENKEEL_BACKEND: "wasm", EVENKEEL_SIMD: "base" }),
+      project("wasm-relaxed", onEveryBackend, { EVENKEEL_BACKEND: "wasm", EVENKEEL_SIMD: "relaxed" }),
+      project("house", once),
+    ],
+  },
+});
