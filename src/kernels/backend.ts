@@ -1,3 +1,17 @@
+import type {
+  AdamStep,
+  BinaryOp,
+  CompareOp,
+  Conv2dShape,
+  GemmShape,
+  Pool2dShape,
+  ReduceOp,
+  RmspropStep,
+  RowShape,
+  SgdStep,
+  UnaryGradOp,
+  UnaryOp,
+} from "./arguments.ts";
 import type { DType, FloatDType } from "./dtype.ts";
 
 /*
@@ -15,156 +29,10 @@ import type { DType, FloatDType } from "./dtype.ts";
  *   in many float32 partial sums.
  */
 
+export type * from "./arguments.ts";
+
 /** A byte address in the shared heap. */
 export type Pointer = number;
-
-/** Elementwise functions of one float input; `p` and `q` are their scalars where they have any. */
-export type UnaryOp =
-  | "neg" | "abs" | "sign" | "square" | "sqrt" | "rsqrt" | "reciprocal"
-  | "exp" | "expm1" | "log" | "log1p" | "log2" | "log10" | "sin" | "cos" | "tan" | "tanh" | "erf"
-  | "floor" | "ceil" | "round" | "trunc"
-  | "sigmoid" | "relu" | "relu6" | "silu" | "gelu" | "geluTanh"
-  /** x > 0 ? x : p·x */
-  | "leakyRelu"
-  /** log(1 + exp(p·x)) / p, and x where p·x > q */
-  | "softplus"
-  /** x + p */
-  | "addScalar"
-  /** x · p */
-  | "mulScalar"
-  /** x ** p */
-  | "powScalar"
-  /** p / x */
-  | "rdivScalar"
-  /** p − x */
-  | "rsubScalar"
-  /** min(max(x, p), q); NaN stays NaN */
-  | "clamp";
-
-/** The unary functions that integers have too. */
-export type IntUnaryOp = "neg" | "abs" | "sign" | "square" | "addScalar" | "mulScalar" | "rsubScalar" | "clamp";
-
-/**
- * Gradients of activations, gx = g · f'(·), from one saved tensor `s`: the output for sigmoid and tanh (`s` = y), the
- * input for the rest (`s` = x). relu gives 0 at 0. clamp passes where p <= s <= q.
- */
-export type UnaryGradOp = "relu" | "relu6" | "leakyRelu" | "sigmoid" | "tanh" | "silu" | "gelu" | "geluTanh" | "softplus" | "clamp";
-
-/** Elementwise functions of two inputs of the same dtype. Integer division truncates; remainder has the divisor's sign. */
-export type BinaryOp = "add" | "sub" | "mul" | "div" | "pow" | "maximum" | "minimum" | "remainder" | "atan2";
-
-/** Elementwise comparisons; the output is bool (one byte, 0 or 1). */
-export type CompareOp = "eq" | "ne" | "lt" | "le" | "gt" | "ge";
-
-/** Reductions of the middle axis. max and min propagate NaN. any and all read any dtype as "≠ 0" and write bool. */
-export type ReduceOp = "sum" | "mean" | "prod" | "max" | "min" | "any" | "all";
-
-/** A batch of matrix products; each operand is addressed by [batch, row, column] strides. */
-export interface GemmShape {
-  readonly batch: number;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** [batch, row (m), column (k)] strides of a */
-  readonly aStrides: readonly [number, number, number];
-  /** [batch, row (k), column (n)] strides of b */
-  readonly bStrides: readonly [number, number, number];
-  /** [batch, row (m)] strides of out; its columns (n) are contiguous */
-  readonly outStrides: readonly [number, number];
-  /** true: out += a·b; false: out = a·b */
-  readonly accumulate: boolean;
-}
-
-/** The geometry of a 2-D convolution over [N, C, H, W]; a 1-D convolution has height 1. */
-export interface Conv2dShape {
-  readonly batch: number;
-  readonly inChannels: number;
-  readonly inHeight: number;
-  readonly inWidth: number;
-  readonly outChannels: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  readonly strideHeight: number;
-  readonly strideWidth: number;
-  readonly paddingHeight: number;
-  readonly paddingWidth: number;
-  readonly dilationHeight: number;
-  readonly dilationWidth: number;
-  readonly groups: number;
-}
-
-/** The geometry of a 2-D pooling over `planes` = N·C images. */
-export interface Pool2dShape {
-  readonly planes: number;
-  readonly inHeight: number;
-  readonly inWidth: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  readonly strideHeight: number;
-  readonly strideWidth: number;
-  readonly paddingHeight: number;
-  readonly paddingWidth: number;
-  readonly dilationHeight: number;
-  readonly dilationWidth: number;
-  /** average pooling: whether padding counts in the divisor */
-  readonly countIncludePad: boolean;
-  /** average pooling: a fixed divisor, or 0 for none */
-  readonly divisorOverride: number;
-}
-
-/**
- * How normalization by rows lays weight and bias over them. The input is [rows, channels, inner], contiguous, and every
- * row has its own mean and variance over channels × inner. Element (r, c, i) takes the weight number
- * (r mod groups)·channels + c.
- * - layer norm: groups 1, channels = numel of normalized_shape, inner 1
- * - group norm: groups G, channels C / G, inner = spatial size; rows = N·G
- * - instance norm: groups C, channels 1, inner = spatial size; rows = N·C
- */
-export interface RowShape {
-  readonly rows: number;
-  readonly groups: number;
-  readonly channels: number;
-  readonly inner: number;
-}
-
-/** Scalars of one SGD step, as torch.optim.SGD. */
-export interface SgdStep {
-  readonly lr: number;
-  readonly momentum: number;
-  readonly dampening: number;
-  readonly weightDecay: number;
-  readonly nesterov: boolean;
-  readonly maximize: boolean;
-  /** the momentum buffer is to be set to the gradient, not averaged with it */
-  readonly first: boolean;
-}
-
-/** Scalars of one Adam step, as torch.optim.Adam, or AdamW when `decoupled`. */
-export interface AdamStep {
-  readonly lr: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly eps: number;
-  readonly weightDecay: number;
-  readonly decoupled: boolean;
-  readonly maximize: boolean;
-  /** number of this step, from 1 */
-  readonly step: number;
-}
-
-/** Scalars of one RMSprop step, as torch.optim.RMSprop. */
-export interface RmspropStep {
-  readonly lr: number;
-  readonly alpha: number;
-  readonly eps: number;
-  readonly weightDecay: number;
-  readonly momentum: number;
-  readonly maximize: boolean;
-}
 
 /** Moving, filling and converting memory. */
 export interface MemoryKernels {
@@ -186,7 +54,16 @@ export interface MemoryKernels {
 /** Elementwise kernels. */
 export interface ElementwiseKernels {
   unary(op: UnaryOp, dtype: DType, out: Pointer, x: Pointer, n: number, p?: number, q?: number): void;
-  unaryGrad(op: UnaryGradOp, dtype: FloatDType, gx: Pointer, g: Pointer, s: Pointer, n: number, p?: number, q?: number): void;
+  unaryGrad(
+    op: UnaryGradOp,
+    dtype: FloatDType,
+    gx: Pointer,
+    g: Pointer,
+    s: Pointer,
+    n: number,
+    p?: number,
+    q?: number,
+  ): void;
   /** y[i] += alpha · x[i] */
   axpy(dtype: DType, y: Pointer, x: Pointer, n: number, alpha: number): void;
   /** out is contiguous over `sizes`; a and b are strided (0 = broadcast). */
@@ -268,13 +145,49 @@ export interface ReductionKernels {
 /** Indexing along the middle axis. Indices are int64; negative ones are not wrapped. Each returns the position in `index` of the first value out of range, or −1; then the output is undefined. */
 export interface IndexKernels {
   /** out[o, j, i] = x[o, index[o, j, i], i]; x is [outer, size, inner], index and out are [outer, count, inner] */
-  gather(dtype: DType, out: Pointer, x: Pointer, index: Pointer, outer: number, size: number, count: number, inner: number): number;
+  gather(
+    dtype: DType,
+    out: Pointer,
+    x: Pointer,
+    index: Pointer,
+    outer: number,
+    size: number,
+    count: number,
+    inner: number,
+  ): number;
   /** out[o, index[o, j, i], i] += x[o, j, i] */
-  scatterAdd(dtype: DType, out: Pointer, x: Pointer, index: Pointer, outer: number, size: number, count: number, inner: number): number;
+  scatterAdd(
+    dtype: DType,
+    out: Pointer,
+    x: Pointer,
+    index: Pointer,
+    outer: number,
+    size: number,
+    count: number,
+    inner: number,
+  ): number;
   /** out[o, j, i] = x[o, index[j], i] */
-  indexSelect(dtype: DType, out: Pointer, x: Pointer, index: Pointer, outer: number, size: number, count: number, inner: number): number;
+  indexSelect(
+    dtype: DType,
+    out: Pointer,
+    x: Pointer,
+    index: Pointer,
+    outer: number,
+    size: number,
+    count: number,
+    inner: number,
+  ): number;
   /** out[o, index[j], i] += x[o, j, i] */
-  indexAdd(dtype: DType, out: Pointer, x: Pointer, index: Pointer, outer: number, size: number, count: number, inner: number): number;
+  indexAdd(
+    dtype: DType,
+    out: Pointer,
+    x: Pointer,
+    index: Pointer,
+    outer: number,
+    size: number,
+    count: number,
+    inner: number,
+  ): number;
   /**
    * Negative log-likelihood over logp [n, classes, inner], target int64 [n, inner]: out[n, inner] = −weight[t]·logp[n, t, i], and 0 where the
    * target is ignoreIndex. `weight` (per class) may be 0.
@@ -340,7 +253,15 @@ export interface NormKernels {
    * mean[c] and m2[c] = Σ (x − mean)². float32 with inner > 1 is PyTorch's recipe to the bit: the sum in float64, the mean
    * rounded to float32, (x − mean)² in float32 accumulated in float64, then rounded. count = 0 gives mean 0, m2 0.
    */
-  momentsByChannel(dtype: FloatDType, mean: Pointer, m2: Pointer, x: Pointer, outer: number, channels: number, inner: number): void;
+  momentsByChannel(
+    dtype: FloatDType,
+    mean: Pointer,
+    m2: Pointer,
+    x: Pointer,
+    outer: number,
+    channels: number,
+    inner: number,
+  ): void;
   /**
    * invstd[c] = 1 / √(m2[c] / count + eps), 0 where both variance and eps are 0; and, where the pointers are not 0,
    * running = (1 − momentum)·running + momentum·batch with the unbiased variance m2 / (count − 1).
@@ -393,7 +314,15 @@ export interface NormKernels {
     batchStatistics: boolean,
   ): void;
   /** mean[r], and invstd[r] = 1 / √(m2 / length + eps) with the biased variance */
-  momentsByRow(dtype: FloatDType, mean: Pointer, invstd: Pointer, x: Pointer, rows: number, length: number, eps: number): void;
+  momentsByRow(
+    dtype: FloatDType,
+    mean: Pointer,
+    invstd: Pointer,
+    x: Pointer,
+    rows: number,
+    length: number,
+    eps: number,
+  ): void;
   normalizeByRow(
     dtype: FloatDType,
     y: Pointer,
@@ -424,9 +353,27 @@ export interface OptimizerKernels {
   /** `buffer` may be 0 when momentum is 0 */
   sgd(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, buffer: Pointer, step: SgdStep): void;
   /** `maxSquare` is 0 unless amsgrad */
-  adam(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, average: Pointer, square: Pointer, maxSquare: Pointer, step: AdamStep): void;
+  adam(
+    dtype: FloatDType,
+    n: number,
+    param: Pointer,
+    grad: Pointer,
+    average: Pointer,
+    square: Pointer,
+    maxSquare: Pointer,
+    step: AdamStep,
+  ): void;
   /** `buffer` is 0 unless momentum > 0; `average` is 0 unless centered */
-  rmsprop(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, square: Pointer, buffer: Pointer, average: Pointer, step: RmspropStep): void;
+  rmsprop(
+    dtype: FloatDType,
+    n: number,
+    param: Pointer,
+    grad: Pointer,
+    square: Pointer,
+    buffer: Pointer,
+    average: Pointer,
+    step: RmspropStep,
+  ): void;
 }
 
 /** Everything a backend computes. */
