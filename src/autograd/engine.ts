@@ -1,0 +1,308 @@
+import { backend } from "../kernels/registry.ts";
+import { isFloat } from "../tensor/dtype.ts";
+import { nextBorn, type Storage } from "../tensor/memory.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { emptyTensor, type GradFn, packed, packInto, type Tensor } from "../tensor/tensor.ts";
+import { AutogradError, ShapeError } from "../util/errors.ts";
+import { enableGrad, noGrad } from "./mode.ts";
+import { record } from "./record.ts";
+
+/** How backward runs. */
+export interface BackwardOptions {
+  /** Keep what was saved, so that backward can run again. Default: createGraph. */
+  retainGraph?: boolean;
+  /** Record the gradients' own history, so that they can be differentiated. */
+  createGraph?: boolean;
+}
+
+function addGradients(a: Tensor, b: Tensor): Tensor {
+  const out = emptyTensor(a.shape, a.dtype);
+  backend().binary("add", a.dtype, a.shape, out.pointer, a.pointer, a.strides, b.pointer, b.strides);
+  return record("AddBackward0", out, [a, b], (gradient) => [gradient, gradient]);
+}
+
+/** Every function that the roots were computed by, latest first: an output always comes before its inputs. */
+function latestFirst(roots: readonly GradFn[]): GradFn[] {
+  const seen = new Set<GradFn>(roots);
+  const found = [...seen];
+  for (let i = 0; i < found.length; i++) {
+    for (const input of found[i].inputs) {
+      const next = input?.gradFn;
+      if (next && !seen.has(next)) {
+        seen.add(next);
+        found.push(next);
+      }
+    }
+  }
+  return found.sort((a, b) => b.sequence - a.sequence);
+}
+
+/** The gradients on their way through one run of backward, and the memory they hold. */
+class Flow {
+  readonly toFunctions = new Map<GradFn, Tensor>();
+  readonly toLeaves = new Map<Tensor, Tensor>();
+  private readonly uses = new Map<Storage, number>();
+  private readonly foreign = new Set<Storage>();
+
+  constructor(
+    private readonly createGraph: boolean,
+    /** storages born from here on were made by this run */
+    private readonly since: number,
+  ) {}
+
+  /** Marks what the caller owns: never changed in place, never released. */
+  exempt(gradient: Tensor): void {
+    this.foreign.add(gradient.storage);
+  }
+
+  add(target: Tensor, gradient: Tensor): void {
+    if (!sameShape(target.shape, gradient.shape)) {
+      throw new ShapeError(
+        `a backward function returned a gradient of shape [${gradient.shape.join(", ")}] for an input of shape [${target.shape.join(", ")}]`,
+      );
+    }
+    const fn = target.gradFn;
+    const before = fn ? this.toFunctions.get(fn) : this.toLeaves.get(target);
+    let now = gradient;
+    if (before) {
+      now = this.sum(before, gradient);
+      if (now !== before) {
+        this.drop(before);
+        this.hold(now);
+      }
+      if (now !== gradient) this.discardUnheld(gradient);
+    } else {
+      this.hold(now);
+    }
+    if (fn) this.toFunctions.set(fn, now);
+    else this.toLeaves.set(target, now);
+  }
+
+  private sum(before: Tensor, gradient: Tensor): Tensor {
+    const inPlace =
+      !this.createGraph &&
+      before.isContiguous &&
+      gradient.isContiguous &&
+      this.isOwn(before) &&
+      !this.isShared(before) &&
+      before.storage !== gradient.storage;
+    if (inPlace) {
+      backend().axpy(before.dtype, before.pointer, gradient.pointer, before.numel, 1);
+      return before;
+    }
+    return addGradients(before, gradient);
+  }
+
+  /** Made during this run, by nobody who could still need it. */
+  isOwn(gradient: Tensor): boolean {
+    const { storage } = gradient;
+    return storage.born >= this.since && !this.foreign.has(storage) && !storage.isPinned;
+  }
+
+  hold(gradient: Tensor): void {
+    this.uses.set(gradient.storage, (this.uses.get(gradient.storage) ?? 0) + 1);
+  }
+
+  /** The gradient has been used: its memory goes back at once, still hot, unless another one shares it. */
+  drop(gradient: Tensor): void {
+    const left = (this.uses.get(gradient.storage) ?? 1) - 1;
+    if (left > 0) {
+      this.uses.set(gradient.storage, left);
+      return;
+    }
+    this.uses.delete(gradient.storage);
+    this.discardUnheld(gradient);
+  }
+
+  private discardUnheld(gradient: Tensor): void {
+    if (!this.createGraph && !this.uses.has(gradient.storage) && this.isOwn(gradient)) gradient.storage.release();
+  }
+
+  isShared(gradient: Tensor): boolean {
+    return (this.uses.get(gradient.storage) ?? 0) > 1;
+  }
+}
+
+function applyHooks(hooks: readonly ((gradient: Tensor) => Tensor | undefined)[] | null, gradient: Tensor, flow: Flow): Tensor {
+  if (!hooks) return gradient;
+  let now = gradient;
+  for (const hook of [...hooks]) {
+    flow.exempt(now); // the hook may have kept it
+    const replaced = hook(now);
+    if (replaced) now = replaced;
+  }
+  if (now !== gradient) {
+    flow.exempt(now);
+    flow.hold(now);
+  }
+  return now;
+}
+
+/** Adds a gradient into leaf.grad, or makes it leaf.grad. */
+function accumulate(leaf: Tensor, gradient: Tensor, flow: Flow, createGraph: boolean): void {
+  const before = leaf.grad;
+  if (before) {
+    if (createGraph) {
+      leaf.grad = addGradients(before, gradient);
+    } else {
+      const addend = packed(gradient);
+      backend().axpy(before.dtype, before.pointer, addend.pointer, before.numel, 1);
+      before.storage.version++;
+      if (addend !== gradient) addend.storage.release();
+    }
+    return;
+  }
+  if (createGraph) {
+    leaf.grad = gradient;
+  } else if (flow.isOwn(gradient) && gradient.isContiguous && !flow.isShared(gradient) && gradient.storageOffset === 0) {
+    leaf.grad = gradient.detach();
+  } else {
+    const copy = emptyTensor(gradient.shape, gradient.dtype);
+    packInto(copy, gradient);
+    leaf.grad = copy;
+  }
+}
+
+function startingGradient(output: Tensor, gradient: Tensor | undefined | null): Tensor {
+  if (!output.requiresGrad) {
+    throw new AutogradError(
+      "element 0 of tensors does not require grad and does not have a grad_fn",
+      "compute it from tensors with requiresGrad, outside noGrad",
+    );
+  }
+  if (gradient) {
+    if (!sameShape(gradient.shape, output.shape)) {
+      throw new ShapeError(
+        `Mismatch in shape: grad_output[0] has a shape of torch.Size([${gradient.shape.join(", ")}]) and output[0] has a shape of torch.Size([${output.shape.join(", ")}]).`,
+        "pass a gradient of the output's shape",
+      );
+    }
+    return gradient;
+  }
+  if (output.numel !== 1) {
+    throw new AutogradError("grad can be implicitly created only for scalar outputs", "call sum() or mean() first, or pass backward a gradient");
+  }
+  if (!isFloat(output.dtype)) throw new AutogradError(`gradients do not flow through ${output.dtype}`);
+  const one = emptyTensor(output.shape, output.dtype);
+  backend().fill(output.dtype, one.pointer, 1, 1);
+  return one;
+}
+
+function run(
+  outputs: readonly Tensor[],
+  gradients: readonly (Tensor | undefined | null)[],
+  options: BackwardOptions,
+  onLeaf: (leaf: Tensor, gradient: Tensor, flow: Flow) => void,
+  wanted: ReadonlySet<Tensor> | null,
+): void {
+  const createGraph = options.createGraph ?? false;
+  const retainGraph = options.retainGraph ?? createGraph;
+  const flow = new Flow(createGraph, nextBorn());
+  const wantedFns = new Map<GradFn, Tensor>();
+  for (const tensor of wanted ?? []) if (tensor.gradFn) wantedFns.set(tensor.gradFn, tensor);
+
+  outputs.forEach((output, i) => {
+    const gradient = startingGradient(output, gradients[i]);
+    if (gradients[i]) flow.exempt(gradient);
+    flow.add(output, gradient);
+  });
+
+  for (const fn of latestFirst(outputs.flatMap((output) => (output.gradFn ? [output.gradFn] : [])))) {
+    const arrived = flow.toFunctions.get(fn);
+    if (!arrived) continue;
+    flow.toFunctions.delete(fn);
+    const gradient = applyHooks(fn.output.hooks, arrived, flow);
+    const { retained } = fn.output;
+    if (retained) {
+      flow.exempt(gradient);
+      accumulate(retained, gradient, flow, createGraph);
+    }
+    const asked = wantedFns.get(fn);
+    if (asked) {
+      flow.exempt(gradient);
+      onLeaf(asked, gradient, flow);
+    }
+    const results = fn.backward(gradient);
+    fn.inputs.forEach((input, i) => {
+      const result = results[i];
+      if (input && result) flow.add(input, result);
+    });
+    if (!retainGraph) fn.release();
+    if (gradient !== arrived) flow.drop(gradient);
+    flow.drop(arrived);
+  }
+  for (const [leaf, arrived] of flow.toLeaves) {
+    if (!wanted || wanted.has(leaf)) {
+      const gradient = applyHooks(leaf.leafHooks, arrived, flow);
+      onLeaf(leaf, gradient, flow);
+      if (gradient !== arrived) flow.drop(gradient);
+    }
+    flow.drop(arrived);
+  }
+}
+
+/**
+ * Computes the gradients of `outputs` and adds them to the `grad` of every leaf they were computed from, as
+ * torch.autograd.backward.
+ * @param gradients one for each output; may be left out where the output is a single number
+ * @throws AutogradError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { autograd, tensor } from "evenkeel";
+ * const x = tensor([2, 3], { requiresGrad: true });
+ * autograd.backward([x.mul(x).sum()]);
+ * x.grad!.toArray(); // => [4, 6]
+ * ```
+ */
+export function backward(
+  outputs: readonly Tensor[],
+  gradients: readonly (Tensor | undefined | null)[] = [],
+  options: BackwardOptions = {},
+): void {
+  const mode = options.createGraph ? enableGrad : noGrad;
+  mode(() => run(outputs, gradients, options, (leaf, g, flow) => accumulate(leaf, g, flow, options.createGraph ?? false), null));
+}
+
+/**
+ * The gradients of the sum of `outputs` with respect to `inputs`, without touching any `grad`, as torch.autograd.grad.
+ * @throws AutogradError if an input was not used in the graph (unless allowUnused: then null)
+ * @example
+ * ```ts
+ * import { autograd, tensor } from "evenkeel";
+ * const x = tensor([2], { requiresGrad: true });
+ * const y = x.mul(x).mul(x);
+ * const [first] = autograd.grad([y.sum()], [x], { createGraph: true });
+ * const [second] = autograd.grad([first!.sum()], [x]);
+ * second!.toArray(); // => [12]
+ * ```
+ */
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: BackwardOptions & { gradOutputs?: readonly (Tensor | undefined | null)[]; allowUnused?: boolean } = {},
+): (Tensor | null)[] {
+  const found = new Map<Tensor, Tensor>();
+  const mode = options.createGraph ? enableGrad : noGrad;
+  mode(() =>
+    run(
+      outputs,
+      options.gradOutputs ?? [],
+      options,
+      (leaf, gradient, flow) => {
+        flow.exempt(gradient);
+        found.set(leaf, gradient);
+      },
+      new Set(inputs),
+    ),
+  );
+  return inputs.map((input) => {
+    const gradient = found.get(input) ?? null;
+    if (!gradient && !options.allowUnused) {
+      throw new AutogradError(
+        "One of the differentiated Tensors appears to not have been used in the graph.",
+        "set allowUnused: true if this is the desired behavior",
+      );
+    }
+    return gradient;
+  });
+}

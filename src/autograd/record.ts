@@ -1,0 +1,100 @@
+import type { Storage } from "../tensor/memory.ts";
+import type { GradFn, GradHook, Tensor } from "../tensor/tensor.ts";
+import { AutogradError } from "../util/errors.ts";
+import { isGradEnabled } from "./mode.ts";
+
+let sequence = 0;
+
+type Backward = (gradient: Tensor, needs: readonly boolean[]) => (Tensor | null)[];
+
+class RecordedFunction implements GradFn {
+  readonly sequence = sequence++;
+  readonly output: { retained: Tensor | null; hooks: GradHook[] | null } = { retained: null, hooks: null };
+  private readonly versions: number[];
+  private saved: readonly Storage[] | null;
+
+  constructor(
+    readonly name: string,
+    readonly inputs: readonly (Tensor | null)[],
+    private compute: Backward,
+    saved: readonly Tensor[],
+  ) {
+    this.saved = saved.map((tensor) => tensor.storage);
+    this.versions = this.saved.map((storage) => storage.version);
+  }
+
+  backward(gradient: Tensor): (Tensor | null)[] {
+    const { saved } = this;
+    if (!saved) {
+      throw new AutogradError(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
+        "call backward({ retainGraph: true }) the first time if you need to backward through the graph again",
+      );
+    }
+    for (let i = 0; i < saved.length; i++) {
+      if (saved[i].version !== this.versions[i]) {
+        throw new AutogradError(
+          `one of the variables needed for gradient computation has been modified by an inplace operation: ${this.name} saved it ` +
+            `at version ${this.versions[i]}, it is at version ${saved[i].version}`,
+          "use the operation that returns a new tensor, or clone() before changing it",
+        );
+      }
+    }
+    return this.compute(
+      gradient,
+      this.inputs.map((input) => input !== null),
+    );
+  }
+
+  release(): void {
+    this.saved = null;
+    this.compute = () => [];
+  }
+}
+
+/** Whether anything computed from these has to be recorded. */
+export function needsGrad(...inputs: readonly (Tensor | null | undefined)[]): boolean {
+  if (!isGradEnabled()) return false;
+  for (const input of inputs) if (input?.requiresGrad) return true;
+  return false;
+}
+
+/**
+ * Makes `output` the differentiable result of a function of `inputs`, if gradients are recorded and any input wants one.
+ *
+ * @param name PyTorch's name of the backward function, such as "MulBackward0"
+ * @param output a fresh tensor (or view), returned
+ * @param inputs tensors, or null where an optional one is absent
+ * @param backward from the gradient of the output and which inputs need one, the gradients of the inputs (null where none flows). Written with
+ *   differentiable operations it can be differentiated again.
+ * @param saved tensors whose values backward reads: it refuses to run if one was changed in place since
+ */
+export function record(
+  name: string,
+  output: Tensor,
+  inputs: readonly (Tensor | null | undefined)[],
+  backward: Backward,
+  saved: readonly Tensor[] = [],
+): Tensor {
+  if (!needsGrad(...inputs)) return output;
+  const wanted = inputs.map((input) => (input?.requiresGrad ? input : null));
+  output.gradFn = new RecordedFunction(name, wanted, backward, saved);
+  return output;
+}
+
+/** Checks and counts an in-place change of x. @throws AutogradError where it would falsify gradients */
+export function markChanged(x: Tensor): void {
+  if (isGradEnabled() && x.requiresGrad) {
+    if (x.isLeaf) {
+      throw new AutogradError(
+        "a leaf Variable that requires grad is being used in an in-place operation.",
+        "change it inside noGrad(() => …)",
+      );
+    }
+    throw new AutogradError(
+      `a tensor with history (${x.gradFn?.name}) is being changed in place`,
+      "use the operation that returns a new tensor, or change it inside noGrad(() => …)",
+    );
+  }
+  x.storage.version++;
+}

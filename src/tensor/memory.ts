@@ -1,0 +1,262 @@
+import type { Pointer } from "../kernels/backend.ts";
+import { heap } from "../kernels/heap.ts";
+import { ArgumentError, OutOfMemoryError, ReleasedTensorError } from "../util/errors.ts";
+
+/*
+ * Who gives tensor memory back. The garbage collector sees only the small JavaScript objects, never the megabytes they
+ * stand for, so memory follows the program's structure instead:
+ *
+ * - A scope is what runs during one iteration over a loader, or inside `tidy`. What was made in it goes when it ends.
+ * - What is pinned stays: parameters, buffers, gradients, optimizer state, and whatever `keep()` was called on.
+ * - A loop without a loader is recognised by its optimizer (StepMemory below).
+ * - A finalizer frees what becomes unreachable elsewhere. It is only the safety net: it runs when the collector likes.
+ */
+
+/** Single numbers (a loss) outlive the step they were made in by one more, so that they can be read after `zeroGrad`. */
+const SCALAR_BYTES = 8;
+
+/** One block of the heap and who is responsible for it. Holds no tensor, so that unreachable tensors can be collected. */
+class Allocation {
+  live = true;
+  pins = 0;
+  constructor(
+    readonly pointer: Pointer,
+    readonly bytes: number,
+    public owner: Scope,
+    /** order of creation */
+    public serial: number,
+  ) {}
+}
+
+/** What was made during one stretch of the program and is not pinned. */
+export class Scope {
+  readonly allocations = new Set<Allocation>();
+  readonly since: number;
+  constructor(readonly kind: "program" | "iteration" | "tidy") {
+    this.since = serial;
+  }
+}
+
+let serial = 0;
+const program = new Scope("program");
+const scopes: Scope[] = [program];
+/** what is pinned belongs to no stretch of the program */
+const pinned = new Scope("program");
+
+const finalizer = new FinalizationRegistry<Allocation>((allocation) => release(allocation));
+
+function top(): Scope {
+  return scopes[scopes.length - 1];
+}
+
+function release(allocation: Allocation): void {
+  if (!allocation.live) return;
+  allocation.live = false;
+  allocation.owner.allocations.delete(allocation);
+  heap.free(allocation.pointer);
+}
+
+function moveTo(scope: Scope, allocation: Allocation): void {
+  allocation.owner.allocations.delete(allocation);
+  allocation.owner = scope;
+  allocation.serial = serial++;
+  scope.allocations.add(allocation);
+}
+
+/** The memory behind a tensor and all its views. */
+export class Storage {
+  /** counts in-place changes, so that backward notices a saved tensor that is no longer what it was */
+  version = 0;
+  /** the order in which storages were made */
+  readonly born: number;
+  private readonly allocation: Allocation;
+
+  /**
+   * @param bytes length; the content is undefined
+   * @throws OutOfMemoryError with who holds how much
+   */
+  constructor(readonly bytes: number) {
+    const scope = top();
+    this.born = serial++;
+    this.allocation = new Allocation(allocateOrExplain(bytes), bytes, scope, this.born);
+    scope.allocations.add(this.allocation);
+    finalizer.register(this, this.allocation);
+  }
+
+  /** Byte address of the first element. @throws ReleasedTensorError after the memory was given back */
+  get pointer(): Pointer {
+    if (!this.allocation.live) throw releasedError();
+    return this.allocation.pointer;
+  }
+
+  get isLive(): boolean {
+    return this.allocation.live;
+  }
+
+  /** Keeps the memory until as many `unpin` as `pin` were called. */
+  pin(): void {
+    const { allocation } = this;
+    if (!allocation.live) throw releasedError();
+    if (allocation.pins++ === 0) moveTo(pinned, allocation);
+  }
+
+  /** After the last one the memory belongs to the running scope again. */
+  unpin(): void {
+    const { allocation } = this;
+    if (allocation.pins > 0 && --allocation.pins === 0 && allocation.live) moveTo(top(), allocation);
+  }
+
+  get isPinned(): boolean {
+    return this.allocation.pins > 0;
+  }
+
+  /** Gives the memory back now. Doing it twice does nothing. */
+  release(): void {
+    release(this.allocation);
+  }
+}
+
+function releasedError(): ReleasedTensorError {
+  return new ReleasedTensorError(
+    "this tensor's memory was released when the step it was made in ended",
+    "read it with item() or toArray() before the next iteration, or call keep() on it to hold it longer",
+  );
+}
+
+function allocateOrExplain(bytes: number): Pointer {
+  try {
+    return heap.alloc(bytes);
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    const held = (scope: Scope) => {
+      let sum = 0;
+      for (const allocation of scope.allocations) sum += allocation.bytes;
+      return `${scope.allocations.size} tensors of ${(sum / 2 ** 20).toFixed(1)} MiB`;
+    };
+    const running = scopes.slice(1).map((scope) => `${held(scope)} in the running ${scope.kind}`);
+    throw new OutOfMemoryError(
+      `${(bytes / 2 ** 20).toFixed(1)} MiB do not fit in the tensor heap (limit ${(heap.limit / 2 ** 20).toFixed(0)} MiB): it holds ` +
+        [`${held(pinned)} as parameters, buffers, gradients, optimizer state or kept`, ...running].join(", ") +
+        `, and ${held(program)} made outside any loop`,
+      "use a smaller batch, evaluate inside tidy(() => …) or a loop over a DataLoader, and read results with item() or toArray()",
+    );
+  }
+}
+
+/** Opens a scope; what is made from now on belongs to it. */
+export function openScope(kind: "iteration" | "tidy"): Scope {
+  const scope = new Scope(kind);
+  scopes.push(scope);
+  return scope;
+}
+
+/** Ends a scope, and those inside it that were left open, and releases what they made and nobody pinned. */
+export function closeScope(scope: Scope): void {
+  const position = scopes.indexOf(scope);
+  if (position < 0) return;
+  for (const closed of scopes.splice(position)) {
+    for (const allocation of closed.allocations) {
+      allocation.live = false;
+      heap.free(allocation.pointer);
+    }
+    closed.allocations.clear();
+  }
+}
+
+/** The number that the next storage's `born` will have. */
+export function nextBorn(): number {
+  return serial;
+}
+
+/** Bytes held by tensors, by what holds them, and the heap's own figures. */
+export interface MemoryUsage {
+  /** parameters, buffers, gradients, optimizer state and kept tensors */
+  readonly pinned: number;
+  /** made in the running iterations and tidy blocks, released when they end */
+  readonly scoped: number;
+  /** made outside of them */
+  readonly program: number;
+  /** number of live storages */
+  readonly tensors: number;
+  /** the most the heap had in use at once */
+  readonly peak: number;
+  /** taken from the system */
+  readonly reserved: number;
+}
+
+/**
+ * What tensors hold at this moment, in bytes.
+ * @example
+ * ```ts
+ * import { memoryUsage, zeros } from "evenkeel";
+ * const before = memoryUsage().program;
+ * const x = zeros([256]);
+ * memoryUsage().program - before; // => 1024
+ * x.dispose();
+ * ```
+ */
+export function memoryUsage(): MemoryUsage {
+  const sum = (scope: Scope) => {
+    let bytes = 0;
+    for (const allocation of scope.allocations) bytes += allocation.bytes;
+    return bytes;
+  };
+  const inner = scopes.slice(1);
+  const { peak, reserved } = heap.usage();
+  return {
+    pinned: sum(pinned),
+    scoped: inner.reduce((bytes, scope) => bytes + sum(scope), 0),
+    program: sum(program),
+    tensors: pinned.allocations.size + scopes.reduce((count, scope) => count + scope.allocations.size, 0),
+    peak,
+    reserved,
+  };
+}
+
+/**
+ * Sets the most bytes that tensors may take from the system; 4 GiB at first, which is also the most there can be.
+ * @example
+ * ```ts
+ * import { setMemoryLimit } from "evenkeel";
+ * setMemoryLimit(2 * 2 ** 30);
+ * ```
+ */
+export function setMemoryLimit(bytes: number): void {
+  if (!(bytes > 0 && bytes <= 2 ** 32)) {
+    throw new ArgumentError(`a memory limit of ${bytes} bytes was asked for`, "give a number from 1 to 2 ** 32");
+  }
+  heap.limit = bytes;
+}
+
+/**
+ * Releases what loops without a loader leave behind. At `zeroGrad`, what was made before the optimizer's last `step` has
+ * done its work: forward passes made after that step, and whatever existed before the loop, stay. Where an iteration over
+ * a loader began since the last `zeroGrad`, the loader does the releasing and this does nothing.
+ */
+export class StepMemory {
+  private scope: Scope | undefined;
+  private from = 0;
+  private steppedAt = -1;
+  private scalarsUntil = -1;
+
+  onStep(): void {
+    this.steppedAt = serial;
+  }
+
+  onZeroGrad(): void {
+    const scope = top();
+    if (this.scope !== scope) {
+      this.scope = scope;
+      this.from = serial;
+      this.steppedAt = this.scalarsUntil = -1;
+      return;
+    }
+    if (this.steppedAt < 0) return;
+    for (const allocation of scope.allocations) {
+      const until = allocation.bytes <= SCALAR_BYTES ? this.scalarsUntil : this.steppedAt;
+      if (allocation.serial >= this.from && allocation.serial < until) release(allocation);
+    }
+    this.scalarsUntil = this.steppedAt;
+    this.steppedAt = -1;
+  }
+}
