@@ -1,0 +1,29 @@
+// Lint, types, tests, in this order; stops at the first that fails. Arguments go to vitest and leave out the rest:
+// npm test -- test/nn
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const only = process.argv.slice(2);
+
+const CHECKS = [
+  {
+    name: "lint and format",
+    args: ["@biomejs/biome/bin/biome", "check", "."],
+    help: "npm run format mends most of it.",
+  },
+  { name: "types", args: ["typescript/bin/tsc", "--noEmit"], help: "The compiler's messages are above." },
+  { name: "tests", args: ["vitest/vitest.mjs", "run", ...only], help: "The failed tests are listed above." },
+];
+
+for (const { name, args, help } of only.length > 0 ? CHECKS.slice(-1) : CHECKS) {
+  console.log(`\n── ${name} ${"─".repeat(60 - name.length)}`);
+  const [script, ...rest] = args;
+  const { status, signal } = spawnSync(process.execPath, [`node_modules/${script}`, ...rest], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (status === 0) continue;
+  console.error(`\n${name}: failed${signal ? ` (${signal})` : ""}. ${help}`);
+  process.exit(status ?? 1);
+}
