@@ -18,6 +18,7 @@ class RecordedFunction implements GradFn {
     readonly inputs: readonly (Tensor | null)[],
     private compute: Backward,
     saved: readonly Tensor[],
+    private own: readonly Tensor[],
   ) {
     this.saved = saved.map((tensor) => tensor.storage);
     this.versions = this.saved.map((storage) => storage.version);
@@ -47,6 +48,8 @@ class RecordedFunction implements GradFn {
   }
 
   release(): void {
+    for (const tensor of this.own) tensor.storage.release();
+    this.own = [];
     this.saved = null;
     this.compute = () => [];
   }
@@ -68,6 +71,7 @@ export function needsGrad(...inputs: readonly (Tensor | null | undefined)[]): bo
  * @param backward from the gradient of the output and which inputs need one, the gradients of the inputs (null where none flows). Written with
  *   differentiable operations it can be differentiated again.
  * @param saved tensors whose values backward reads: it refuses to run if one was changed in place since
+ * @param own tensors that only backward reads and nobody else sees: their memory goes back as soon as it can
  */
 export function record(
   name: string,
@@ -75,10 +79,14 @@ export function record(
   inputs: readonly (Tensor | null | undefined)[],
   backward: Backward,
   saved: readonly Tensor[] = [],
+  own: readonly Tensor[] = [],
 ): Tensor {
-  if (!needsGrad(...inputs)) return output;
+  if (!needsGrad(...inputs)) {
+    for (const tensor of own) tensor.storage.release();
+    return output;
+  }
   const wanted = inputs.map((input) => (input?.requiresGrad ? input : null));
-  output.gradFn = new RecordedFunction(name, wanted, backward, saved);
+  output.gradFn = new RecordedFunction(name, wanted, backward, saved, own);
   return output;
 }
 
