@@ -1,5 +1,5 @@
 import { ArgumentError } from "../util/errors.ts";
-import { normalBlock32, normalBlock64 } from "./boxMuller.ts";
+import { normalBlock32, normalBlock64 } from "./box-muller.ts";
 import type { TypedArray } from "./dtype.ts";
 import { fma64 } from "./fma.ts";
 import { MersenneTwister, MT_WORDS } from "./mt19937.ts";
