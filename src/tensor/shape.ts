@@ -50,7 +50,9 @@ export function wrapDim(dim: number, rank: number): number {
   // PyTorch lets a 0-dimensional tensor be addressed as if it had one dimension.
   const limit = Math.max(rank, 1);
   if (!Number.isInteger(dim) || dim < -limit || dim >= limit) {
-    throw new IndexRangeError(`Dimension out of range (expected to be in range of [${-limit}, ${limit - 1}], but got ${dim})`);
+    throw new IndexRangeError(
+      `Dimension out of range (expected to be in range of [${-limit}, ${limit - 1}], but got ${dim})`,
+    );
   }
   return dim < 0 ? dim + limit : dim;
 }
@@ -105,7 +107,10 @@ export function inferShape(shape: Shape, numel: number): number[] {
     } else if (Number.isInteger(size) && size >= 0) {
       known *= size;
     } else {
-      throw new ShapeError(`invalid shape dimension ${size}`, "sizes are whole numbers from 0, or one -1 to be inferred");
+      throw new ShapeError(
+        `invalid shape dimension ${size}`,
+        "sizes are whole numbers from 0, or one -1 to be inferred",
+      );
     }
   }
   const out = [...shape];
@@ -128,7 +133,9 @@ export function inferShape(shape: Shape, numel: number): number[] {
 export function checkShape(shape: Shape): void {
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
-      throw new ArgumentError(`a tensor cannot have the shape [${shape.join(", ")}]`, "sizes are whole numbers from 0");
+      throw size < 0
+        ? new ArgumentError(`Trying to create tensor with negative dimension ${size}: [${shape.join(", ")}]`)
+        : new ArgumentError(`a tensor cannot have the shape [${shape.join(", ")}]`, "sizes are whole numbers from 0");
     }
   }
 }
