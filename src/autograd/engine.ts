@@ -123,7 +123,11 @@ class Flow {
   }
 }
 
-function applyHooks(hooks: readonly ((gradient: Tensor) => Tensor | undefined)[] | null, gradient: Tensor, flow: Flow): Tensor {
+function applyHooks(
+  hooks: readonly ((gradient: Tensor) => Tensor | undefined)[] | null,
+  gradient: Tensor,
+  flow: Flow,
+): Tensor {
   if (!hooks) return gradient;
   let now = gradient;
   for (const hook of [...hooks]) {
@@ -154,7 +158,12 @@ function accumulate(leaf: Tensor, gradient: Tensor, flow: Flow, createGraph: boo
   }
   if (createGraph) {
     leaf.grad = gradient;
-  } else if (flow.isOwn(gradient) && gradient.isContiguous && !flow.isShared(gradient) && gradient.storageOffset === 0) {
+  } else if (
+    flow.isOwn(gradient) &&
+    gradient.isContiguous &&
+    !flow.isShared(gradient) &&
+    gradient.storageOffset === 0
+  ) {
     leaf.grad = gradient.detach();
   } else {
     const copy = emptyTensor(gradient.shape, gradient.dtype);
@@ -180,7 +189,10 @@ function startingGradient(output: Tensor, gradient: Tensor | undefined | null): 
     return gradient;
   }
   if (output.numel !== 1) {
-    throw new AutogradError("grad can be implicitly created only for scalar outputs", "call sum() or mean() first, or pass backward a gradient");
+    throw new AutogradError(
+      "grad can be implicitly created only for scalar outputs",
+      "call sum() or mean() first, or pass backward a gradient",
+    );
   }
   if (!isFloat(output.dtype)) throw new AutogradError(`gradients do not flow through ${output.dtype}`);
   const one = emptyTensor(output.shape, output.dtype);
@@ -260,7 +272,9 @@ export function backward(
   options: BackwardOptions = {},
 ): void {
   const mode = options.createGraph ? enableGrad : noGrad;
-  mode(() => run(outputs, gradients, options, (leaf, g, flow) => accumulate(leaf, g, flow, options.createGraph ?? false), null));
+  mode(() =>
+    run(outputs, gradients, options, (leaf, g, flow) => accumulate(leaf, g, flow, options.createGraph ?? false), null),
+  );
 }
 
 /**

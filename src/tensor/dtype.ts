@@ -1,6 +1,6 @@
+import type { Pointer } from "../kernels/backend.ts";
 import { type DType, type FloatDType, ITEM_BYTES, ITEM_SHIFT } from "../kernels/dtype.ts";
 import { heap } from "../kernels/heap.ts";
-import type { Pointer } from "../kernels/backend.ts";
 import { ArgumentError, DTypeError } from "../util/errors.ts";
 
 export { type DType, type FloatDType, ITEM_BYTES, ITEM_SHIFT };
@@ -16,7 +16,10 @@ export function isFloat(dtype: DType): dtype is FloatDType {
 /** The dtype, if gradients can flow through it. @throws DTypeError otherwise */
 export function floatDType(dtype: DType, what: string): FloatDType {
   if (isFloat(dtype)) return dtype;
-  throw new DTypeError(`${what}: expected a floating point tensor (got ${dtype})`, "convert it first with .float() or .double()");
+  throw new DTypeError(
+    `${what}: expected a floating point tensor (got ${dtype})`,
+    "convert it first with .float() or .double()",
+  );
 }
 
 /** bool < uint8 < int32 < int64 < float32 < float64 */
@@ -41,7 +44,8 @@ export function getDefaultDtype(): FloatDType {
 
 /** Sets the dtype of new floating point tensors, as torch.set_default_dtype. */
 export function setDefaultDtype(dtype: FloatDType): void {
-  if (!isFloat(dtype)) throw new DTypeError(`only floating-point types are supported as the default type (got ${dtype})`);
+  if (!isFloat(dtype))
+    throw new DTypeError(`only floating-point types are supported as the default type (got ${dtype})`);
   defaultDType = dtype;
 }
 

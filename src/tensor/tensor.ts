@@ -123,7 +123,10 @@ export class Tensor {
 
   set requiresGrad(value: boolean) {
     if (value && !isFloat(this.dtype)) {
-      throw new DTypeError("only Tensors of floating point and complex dtype can require gradients", `this one is ${this.dtype}`);
+      throw new DTypeError(
+        "only Tensors of floating point and complex dtype can require gradients",
+        `this one is ${this.dtype}`,
+      );
     }
     if (!value && this.gradFn) {
       throw new AutogradError("you can only change requires_grad flags of leaf variables", "use detach()");

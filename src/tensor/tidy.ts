@@ -33,7 +33,10 @@ export function tidy<T>(body: () => T): T {
     result = body();
     if (result instanceof Promise) {
       result.catch(() => {}); // the error below is the one to see
-      throw new ArgumentError("tidy was given an async function", "await first, then tidy what is computed from the results");
+      throw new ArgumentError(
+        "tidy was given an async function",
+        "await first, then tidy what is computed from the results",
+      );
     }
     forEachTensor(result, (tensor) => {
       if (tensor.storage.isLive && !tensor.storage.isPinned) returned.push(tensor);

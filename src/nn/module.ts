@@ -1,0 +1,336 @@
+import { noGrad } from "../autograd/mode.ts";
+import { convert } from "../ops/convert.ts";
+import { type DType, isFloat } from "../tensor/dtype.ts";
+import { aliasOf, packInto, Tensor } from "../tensor/tensor.ts";
+import { ArgumentError } from "../util/errors.ts";
+import { Parameter } from "./parameter.ts";
+import { LoadReport, type LoadResult, StateDict } from "./state-dict.ts";
+
+/** Called after forward; a returned value replaces the output. */
+// biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
+export type ForwardHook = (module: Module, inputs: any[], output: any) => unknown;
+
+/** What a module gives to be written as PyTorch writes it. */
+function indent(text: string): string {
+  return text.split("\n").join("\n  ");
+}
+
+/**
+ * The base of all layers and networks, as torch.nn.Module: finds parameters and children in its own fields, in the order they were assigned;
+ * buffers through registerBuffer. Keys of the state dict are the field names as written.
+ * @example
+ * ```ts
+ * import { nn, randn, type Tensor } from "evenkeel";
+ * class Block extends nn.Module {
+ *   linear = new nn.Linear(4, 3);
+ *   bn = new nn.BatchNorm1d(3);
+ *   forward(x: Tensor) {
+ *     return this.bn.forward(this.linear.forward(x));
+ *   }
+ * }
+ * const block = new Block();
+ * block.forward(randn([2, 4])).shape; // => [2, 3]
+ * [...block.stateDict().keys()][0]; // => linear.weight
+ * ```
+ */
+export abstract class Module {
+  /** Whether the module is in training mode; see train() and eval(). */
+  training = true;
+  readonly #buffers = new Map<string, { tensor: Tensor | null; persistent: boolean }>();
+
+  /** Computes the output. */
+  // biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
+  abstract forward(...inputs: any[]): any;
+
+  /** Version of the state dict's layout for this class, written into its metadata. */
+  get stateVersion(): number {
+    return 1;
+  }
+
+  /** The name that PyTorch prints. */
+  get className(): string {
+    return this.constructor.name;
+  }
+
+  /** What stands between the parentheses when the module is printed. */
+  extraRepr(): string {
+    return "";
+  }
+
+  // ---- parts -------------------------------------------------------------------------------------------------
+
+  /** Children by name, in the order they were assigned; the same child may have several names. */
+  protected ownChildren(): [string, Module][] {
+    return Object.entries(this).filter((entry): entry is [string, Module] => entry[1] instanceof Module);
+  }
+
+  private ownParameters(): [string, Parameter][] {
+    return Object.entries(this).filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter);
+  }
+
+  /**
+   * Makes a tensor that is not learned part of the module's state. It is reached through `getBuffer` (and an accessor of
+   * the subclass); `persistent: false` leaves it out of the state dict.
+   */
+  registerBuffer(name: string, tensor: Tensor | null, options: { persistent?: boolean } = {}): void {
+    if (name.includes(".")) throw new ArgumentError('buffer name can\'t contain "."', `it is "${name}"`);
+    if (name === "") throw new ArgumentError('buffer name can\'t be empty string ""');
+    const before = this.#buffers.get(name)?.tensor;
+    tensor?.keep();
+    before?.storage.unpin();
+    this.#buffers.set(name, { tensor, persistent: options.persistent ?? true });
+  }
+
+  /** The buffer of that name, or null where it was registered as absent. @throws ArgumentError if there is none */
+  getBuffer(name: string): Tensor | null {
+    const found = this.#buffers.get(name);
+    if (!found) {
+      throw new ArgumentError(
+        `${this.className} has no attribute \`${name}\``,
+        `its buffers: ${[...this.#buffers.keys()].join(", ") || "none"}`,
+      );
+    }
+    return found.tensor;
+  }
+
+  /** This module and all below it with their paths, parents first; a module met twice is listed once. */
+  namedModules(prefix = "", seen = new Set<Module>()): [string, Module][] {
+    if (seen.has(this)) return [];
+    seen.add(this);
+    const found: [string, Module][] = [[prefix, this]];
+    for (const [name, child] of this.ownChildren()) {
+      found.push(...child.namedModules(prefix ? `${prefix}.${name}` : name, seen));
+    }
+    return found;
+  }
+
+  /** This module and all below it. */
+  modules(): Module[] {
+    return this.namedModules().map(([, module]) => module);
+  }
+
+  /** The direct children by name; a child met twice is listed once. */
+  namedChildren(): [string, Module][] {
+    const seen = new Set<Module>();
+    return this.ownChildren().filter(([, child]) => !seen.has(child) && seen.add(child));
+  }
+
+  /** The direct children. */
+  children(): Module[] {
+    return this.namedChildren().map(([, child]) => child);
+  }
+
+  private named<T extends Tensor>(own: (module: Module) => [string, T | null][]): [string, T][] {
+    const seen = new Set<T>();
+    const found: [string, T][] = [];
+    for (const [path, module] of this.namedModules()) {
+      for (const [name, tensor] of own(module)) {
+        if (tensor === null || seen.has(tensor)) continue;
+        seen.add(tensor);
+        found.push([path ? `${path}.${name}` : name, tensor]);
+      }
+    }
+    return found;
+  }
+
+  /** All parameters with their paths; a shared one is listed once. */
+  namedParameters(): [string, Parameter][] {
+    return this.named((module) => module.ownParameters());
+  }
+
+  /** All parameters: what an optimizer takes. */
+  parameters(): Parameter[] {
+    return this.namedParameters().map(([, parameter]) => parameter);
+  }
+
+  /** All buffers with their paths. */
+  namedBuffers(): [string, Tensor][] {
+    return this.named((module) =>
+      [...module.#buffers].map(([name, { tensor }]): [string, Tensor | null] => [name, tensor]),
+    );
+  }
+
+  /** All buffers. */
+  buffers(): Tensor[] {
+    return this.namedBuffers().map(([, buffer]) => buffer);
+  }
+
+  /** The module at a path such as "layer1.0.bn1"; "" is the module itself. @throws ArgumentError */
+  getSubmodule(path: string): Module {
+    let at: Module = this;
+    if (path === "") return at;
+    for (const name of path.split(".")) {
+      const next = new Map(at.ownChildren()).get(name);
+      if (!next) throw new ArgumentError(`${at.className} has no attribute \`${name}\``, `looking for "${path}"`);
+      at = next;
+    }
+    return at;
+  }
+
+  // ---- modes -------------------------------------------------------------------------------------------------
+
+  /** Puts this module and all below it into training mode, or with false into evaluation. Returns the module. */
+  train(mode = true): this {
+    if (typeof mode !== "boolean") throw new ArgumentError("training mode is expected to be boolean");
+    this.training = mode;
+    for (const [, child] of this.ownChildren()) child.train(mode);
+    return this;
+  }
+
+  /** Puts this module and all below it into evaluation mode. Returns the module. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Sets requiresGrad of all parameters. It does not stop batch norm from updating its running statistics: eval() does. */
+  requiresGrad_(value = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = value;
+    return this;
+  }
+
+  /** Drops all gradients. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.releaseGrad();
+  }
+
+  /** Calls `visit` with every module, children before parents. Returns the module. */
+  apply(visit: (module: Module) => void): this {
+    for (const [, child] of this.namedChildren()) child.apply(visit);
+    visit(this);
+    return this;
+  }
+
+  /** Converts all floating point parameters and buffers to a dtype, in place: build the optimizer afterwards. */
+  to(dtype: DType): this {
+    if (!isFloat(dtype))
+      throw new ArgumentError("nn.Module.to only accepts floating point dtypes", `got desired dtype=${dtype}`);
+    noGrad(() => {
+      for (const module of this.modules()) {
+        const fields = module as unknown as Record<string, unknown>;
+        for (const [name, parameter] of module.ownParameters()) {
+          if (parameter.dtype !== dtype)
+            fields[name] = new Parameter(convert(parameter, dtype), parameter.requiresGrad);
+        }
+        for (const [name, { tensor, persistent }] of module.#buffers) {
+          if (tensor && isFloat(tensor.dtype)) module.registerBuffer(name, convert(tensor, dtype), { persistent });
+        }
+      }
+    });
+    return this;
+  }
+
+  /** Converts to float32. */
+  float(): this {
+    return this.to("float32");
+  }
+
+  /** Converts to float64. */
+  double(): this {
+    return this.to("float64");
+  }
+
+  /** Calls `hook` after each forward; returns a function that removes it. */
+  registerForwardHook(hook: ForwardHook): () => void {
+    const before = this.forward;
+    const wrapped = (...inputs: unknown[]) => {
+      const output = before.apply(this, inputs);
+      return hook(this, inputs, output) ?? output;
+    };
+    const own = Object.getOwnPropertyDescriptor(this, "forward");
+    Object.defineProperty(this, "forward", { value: wrapped, configurable: true, enumerable: false });
+    return () => {
+      if (this.forward !== wrapped)
+        throw new ArgumentError("forward hooks must be removed in the reverse order they were added");
+      if (own) Object.defineProperty(this, "forward", own);
+      else Reflect.deleteProperty(this, "forward");
+    };
+  }
+
+  // ---- state -------------------------------------------------------------------------------------------------
+
+  /** Parameters and persistent buffers by PyTorch's keys, sharing memory with the module. */
+  stateDict(): StateDict {
+    const state = new StateDict();
+    state.metadata = new Map();
+    this.collectState(state, "");
+    return state;
+  }
+
+  private collectState(state: StateDict, prefix: string): void {
+    state.metadata?.set(prefix.slice(0, -1), { version: this.stateVersion });
+    for (const [name, parameter] of this.ownParameters()) state.set(prefix + name, parameter.detach());
+    for (const [name, { tensor, persistent }] of this.#buffers)
+      if (tensor && persistent) state.set(prefix + name, tensor);
+    for (const [name, child] of this.ownChildren()) child.collectState(state, `${prefix}${name}.`);
+  }
+
+  /**
+   * Copies values by key into parameters and buffers, in place. With `strict` (the default) keys have to match exactly. Nothing is copied
+   * unless everything fits.
+   * @throws StateDictError with PyTorch's list of what does not fit
+   */
+  loadStateDict(
+    state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
+    options: { strict?: boolean } = {},
+  ): LoadResult {
+    const { strict = true } = options;
+    const given: StateDict = new StateDict(state instanceof Map ? state : Object.entries(state));
+    for (const [key, value] of given) {
+      if (!(value instanceof Tensor))
+        throw new ArgumentError(`the state dict's "${key}" is no tensor`, `it is ${typeof value}`);
+    }
+    given.metadata = state instanceof StateDict ? state.metadata : null;
+    const report = new LoadReport();
+    const known = new Set<string>();
+    this.matchState(given, "", report, known);
+    for (const key of given.keys()) if (!known.has(key)) report.unexpected.push(key);
+    report.check(this.className, strict);
+    noGrad(() => {
+      for (const [target, source] of report.copies) {
+        const values = convert(source, target.dtype);
+        packInto(target, aliasOf(values, target.shape, values.ndim === target.ndim ? values.strides : []));
+        target.storage.version++;
+        if (values !== source) values.storage.release();
+      }
+    });
+    return { missingKeys: report.missing, unexpectedKeys: report.unexpected };
+  }
+
+  /**
+   * Lets a subclass adapt an older layout of its own part of a state dict before it is matched.
+   * @param prefix what the module's keys begin with
+   * @param version of the layout, undefined where the file carries none
+   */
+  protected upgradeState(_state: StateDict, _prefix: string, _version: number | undefined, _report: LoadReport): void {}
+
+  private matchState(state: StateDict, prefix: string, report: LoadReport, known: Set<string>): void {
+    this.upgradeState(state, prefix, state.metadata?.get(prefix.slice(0, -1))?.version, report);
+    const persistent = [...this.#buffers].flatMap(([name, buffer]): [string, Tensor][] =>
+      buffer.tensor && buffer.persistent ? [[name, buffer.tensor]] : [],
+    );
+    for (const [name, target] of [...this.ownParameters(), ...persistent]) {
+      const key = prefix + name;
+      known.add(key);
+      const source = state.get(key);
+      if (source) report.match(key, target, source);
+      else report.missing.push(key);
+    }
+    for (const [name, child] of this.ownChildren()) child.matchState(state, `${prefix}${name}.`, report, known);
+  }
+
+  /** The module as PyTorch prints it. */
+  toString(): string {
+    const extra = this.extraRepr();
+    const children = this.ownChildren().map(([name, child]) => `(${name}): ${indent(child.toString())}`);
+    if (children.length === 0) {
+      const lines = extra.split("\n");
+      return lines.length > 1 ? `${this.className}(\n  ${lines.join("\n  ")}\n)` : `${this.className}(${extra})`;
+    }
+    const lines = [...(extra ? extra.split("\n") : []), ...children];
+    return `${this.className}(\n  ${lines.join("\n  ")}\n)`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}

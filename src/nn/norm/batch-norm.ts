@@ -1,0 +1,127 @@
+import { batchNorm } from "../../functional/norm.ts";
+import { full } from "../../tensor/creation.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { LoadReport, StateDict } from "../state-dict.ts";
+import { checkRank, NormBase, type NormOptions } from "./base.ts";
+
+/** One class for all ranks: a layer is a check of its input's rank. As torch's _BatchNorm. */
+abstract class BatchNorm extends NormBase {
+  constructor(numFeatures: number, options: NormOptions = {}) {
+    super(numFeatures, {
+      eps: 1e-5,
+      momentum: 0.1,
+      affine: true,
+      trackRunningStats: true,
+      dtype: "float32",
+      ...options,
+    });
+  }
+
+  /** @throws ShapeError if the input's rank is not this layer's */
+  protected abstract checkInput(input: Tensor): void;
+
+  /** The normalized input, of the same shape. In training it also updates the running statistics. */
+  forward(input: Tensor): Tensor {
+    this.checkInput(input);
+    const { training, runningMean, runningVar } = this;
+    const tracks = training && this.trackRunningStats;
+    const momentum = tracks ? this.countBatch() : 0;
+    const byBatch = training || (runningMean === null && runningVar === null);
+    // In training the running statistics are passed to be updated, in evaluation to be used.
+    const passed = !training || this.trackRunningStats;
+    return batchNorm(input, passed ? runningMean : null, passed ? runningVar : null, {
+      weight: this.weight,
+      bias: this.bias,
+      training: byBatch,
+      momentum,
+      eps: this.eps,
+    });
+  }
+
+  /** Counts a training batch and says how far the running statistics move towards it. */
+  private countBatch(): number {
+    const { numBatchesTracked, momentum } = this;
+    numBatchesTracked?.add_(1);
+    if (momentum !== null) return momentum;
+    return numBatchesTracked ? 1 / numBatchesTracked.item() : 0;
+  }
+
+  override get stateVersion(): number {
+    return 2;
+  }
+
+  /** Before version 2 (PyTorch 0.4.1) there was no counter: the module's own is taken. */
+  protected override upgradeState(
+    state: StateDict,
+    prefix: string,
+    version: number | undefined,
+    _report: LoadReport,
+  ): void {
+    const key = `${prefix}num_batches_tracked`;
+    if ((version === undefined || version < 2) && this.trackRunningStats && !state.has(key)) {
+      state.set(key, this.numBatchesTracked ?? full([], 0, { dtype: "int64" }));
+    }
+  }
+}
+
+/**
+ * Batch normalization of [N, C] or [N, C, L] over N (and L): y = (x − E[x]) / √(Var[x] + eps) · γ + β for every channel, with the biased variance.
+ *
+ * In training the moments are the batch's, and the running ones move towards them: running = (1 − momentum)·running + momentum·batch, with the
+ * unbiased variance. In evaluation the running ones are used. As torch.nn.BatchNorm1d; Ioffe & Szegedy 2015.
+ * @throws ShapeError for another rank, another number of channels, or one value a channel in training
+ * @example
+ * ```ts
+ * import { manualSeed, nn, randn } from "evenkeel";
+ * manualSeed(0);
+ * const layer = new nn.BatchNorm1d(16);
+ * const y = layer.forward(randn([100, 16]).add(0.5));
+ * y.mean().item(); // => 0.0000
+ * layer.runningMean!.narrow(0, 0, 4).toArray(); // => [0.0391, 0.0723, 0.0397, 0.0563]
+ * String(layer); // => BatchNorm1d(16, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+ * ```
+ */
+export class BatchNorm1d extends BatchNorm {
+  protected checkInput(input: Tensor): void {
+    checkRank(
+      input,
+      [2, 3],
+      input.ndim === 4 ? "use BatchNorm2d for [N, C, H, W]" : "BatchNorm1d takes [N, C] or [N, C, L]",
+    );
+  }
+}
+
+/** What to use instead for an input that BatchNorm2d and 3d do not take. */
+const OTHER_RANKS = "use BatchNorm1d for [N, C] or [N, C, L]";
+
+/**
+ * Batch normalization of [N, C, H, W] over N, H and W; see BatchNorm1d. As torch.nn.BatchNorm2d, whose float32 results on the CPU it gives to the bit.
+ * @throws ShapeError as BatchNorm1d
+ * @example
+ * ```ts
+ * import { nn, rand } from "evenkeel";
+ * const layer = new nn.BatchNorm2d(16);
+ * layer.forward(rand([1, 16, 7, 7])).shape; // => [1, 16, 7, 7]
+ * layer.numBatchesTracked!.item(); // => 1
+ * ```
+ */
+export class BatchNorm2d extends BatchNorm {
+  protected checkInput(input: Tensor): void {
+    checkRank(input, [4], input.ndim === 5 ? "use BatchNorm3d for [N, C, D, H, W]" : OTHER_RANKS);
+  }
+}
+
+/**
+ * Batch normalization of [N, C, D, H, W] over everything but C; see BatchNorm1d. As torch.nn.BatchNorm3d.
+ * @throws ShapeError as BatchNorm1d
+ * @example
+ * ```ts
+ * import { nn, rand } from "evenkeel";
+ * new nn.BatchNorm3d(4).forward(rand([2, 4, 3, 3, 3])).shape; // => [2, 4, 3, 3, 3]
+ * ```
+ */
+export class BatchNorm3d extends BatchNorm {
+  protected checkInput(input: Tensor): void {
+    checkRank(input, [5], input.ndim === 4 ? "use BatchNorm2d for [N, C, H, W]" : OTHER_RANKS);
+  }
+}

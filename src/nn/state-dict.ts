@@ -1,0 +1,51 @@
+import { sizeString } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { StateDictError } from "../util/errors.ts";
+
+/** Named tensors of a module, in PyTorch's order, with the versions of the modules that wrote them. */
+export class StateDict extends Map<string, Tensor> {
+  /** module path ("" for the root) → version of its layout; absent in files that carry none */
+  metadata: Map<string, { version?: number }> | null = null;
+}
+
+/** What loadStateDict found out of place when strict was false. */
+export interface LoadResult {
+  /** keys that the module has and the state dict lacks */
+  missingKeys: string[];
+  /** keys that the state dict has and the module lacks */
+  unexpectedKeys: string[];
+}
+
+/** Collects what is wrong while a state dict is compared with a module, before anything is copied. */
+export class LoadReport {
+  readonly missing: string[] = [];
+  readonly unexpected: string[] = [];
+  readonly errors: string[] = [];
+  readonly copies: [target: Tensor, source: Tensor][] = [];
+
+  /** Plans a copy, or notes that the shapes differ. */
+  match(key: string, target: Tensor, source: Tensor): void {
+    // PyTorch 0.3 had no 0-dimensional tensors: a single number was stored as [1].
+    const sameSizes = target.shape.join() === source.shape.join() || (target.ndim === 0 && source.shape.join() === "1");
+    if (sameSizes) this.copies.push([target, source]);
+    else {
+      this.errors.push(
+        `size mismatch for ${key}: copying a param with shape ${sizeString(source.shape)} from checkpoint, ` +
+          `the shape in current model is ${sizeString(target.shape)}.`,
+      );
+    }
+  }
+
+  /** Raises PyTorch's error if anything is wrong. */
+  check(className: string, strict: boolean): void {
+    const list = (keys: string[]) => keys.map((key) => `"${key}"`).join(", ");
+    const lines = [...this.errors];
+    if (strict) {
+      if (this.unexpected.length) lines.unshift(`Unexpected key(s) in state_dict: ${list(this.unexpected)}. `);
+      if (this.missing.length) lines.unshift(`Missing key(s) in state_dict: ${list(this.missing)}. `);
+    }
+    if (lines.length) {
+      throw new StateDictError(`Error(s) in loading state_dict for ${className}:\n\t${lines.join("\n\t")}`);
+    }
+  }
+}
