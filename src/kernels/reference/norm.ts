@@ -1,0 +1,157 @@
+import type { NormKernels, Pointer } from "../backend.ts";
+import type { FloatDType } from "../dtype.ts";
+import { fma32, mulAdd } from "./math.ts";
+import { rowKernels } from "./rows.ts";
+import { floats, position } from "./views.ts";
+
+/** Rounds to the dtype: where PyTorch's bits are owed, every float32 operation is rounded on its own. */
+function rounder(dtype: FloatDType): (x: number) => number {
+  return dtype === "float32" ? Math.fround : (x) => x;
+}
+
+function momentsByChannel(
+  dtype: FloatDType,
+  mean: Pointer,
+  m2: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+): void {
+  const v = floats(dtype);
+  const [m, s, first] = [position(dtype, mean), position(dtype, m2), position(dtype, x)];
+  const count = outer * inner;
+  // PyTorch's contiguous kernel takes the deviations from the rounded mean and rounds each; elsewhere nothing is rounded but the result.
+  const round = inner > 1 ? rounder(dtype) : (value: number) => value;
+  for (let c = 0; c < channels; c++) {
+    let sum = 0;
+    for (let n = 0; n < outer; n++) {
+      const row = first + (n * channels + c) * inner;
+      for (let i = 0; i < inner; i++) sum += v[row + i];
+    }
+    const average = count === 0 ? 0 : round(sum / count);
+    let squares = 0;
+    for (let n = 0; n < outer; n++) {
+      const row = first + (n * channels + c) * inner;
+      for (let i = 0; i < inner; i++) {
+        const deviation = round(v[row + i] - average);
+        squares += round(deviation * deviation);
+      }
+    }
+    v[m + c] = average;
+    v[s + c] = squares;
+  }
+}
+
+function finishMoments(
+  dtype: FloatDType,
+  invstd: Pointer,
+  runningMean: Pointer,
+  runningVar: Pointer,
+  mean: Pointer,
+  m2: Pointer,
+  channels: number,
+  count: number,
+  eps: number,
+  momentum: number,
+): void {
+  const v = floats(dtype);
+  const round = rounder(dtype);
+  const [o, m, s] = [position(dtype, invstd), position(dtype, mean), position(dtype, m2)];
+  const [rm, rv] = [position(dtype, runningMean), position(dtype, runningVar)];
+  const keep = 1 - momentum;
+  for (let c = 0; c < channels; c++) {
+    const variance = round(v[s + c] / count);
+    v[o + c] = variance === 0 && eps === 0 ? 0 : 1 / Math.sqrt(variance + eps);
+    if (runningMean !== 0) v[rm + c] = momentum * v[m + c] + keep * v[rm + c];
+    if (runningVar !== 0) v[rv + c] = momentum * (v[s + c] / (count - 1)) + keep * v[rv + c];
+  }
+}
+
+function invstd(dtype: FloatDType, out: Pointer, variance: Pointer, n: number, eps: number): void {
+  const v = floats(dtype);
+  const round = rounder(dtype);
+  const [o, s] = [position(dtype, out), position(dtype, variance)];
+  for (let i = 0; i < n; i++) v[o + i] = 1 / round(Math.sqrt(round(v[s + i] + round(eps))));
+}
+
+function normalizeByChannel(
+  dtype: FloatDType,
+  y: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  mean: Pointer,
+  invstdPointer: Pointer,
+  weight: Pointer,
+  bias: Pointer,
+): void {
+  const v = floats(dtype);
+  const round = rounder(dtype);
+  const fma = dtype === "float32" ? fma32 : mulAdd;
+  const [o, first, m] = [position(dtype, y), position(dtype, x), position(dtype, mean)];
+  const [s, w, b] = [position(dtype, invstdPointer), position(dtype, weight), position(dtype, bias)];
+  for (let c = 0; c < channels; c++) {
+    const scale = round(v[s + c] * (weight === 0 ? 1 : v[w + c]));
+    const shift = fma(-v[m + c], scale, bias === 0 ? 0 : v[b + c]);
+    for (let n = 0; n < outer; n++) {
+      const row = (n * channels + c) * inner;
+      for (let i = row; i < row + inner; i++) v[o + i] = fma(v[first + i], scale, shift);
+    }
+  }
+}
+
+function normalizeByChannelGrad(
+  dtype: FloatDType,
+  gx: Pointer,
+  gWeight: Pointer,
+  gBias: Pointer,
+  g: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  mean: Pointer,
+  invstdPointer: Pointer,
+  weight: Pointer,
+  batchStatistics: boolean,
+): void {
+  const v = floats(dtype);
+  const [o, gi, xi] = [position(dtype, gx), position(dtype, g), position(dtype, x)];
+  const [m, s, w] = [position(dtype, mean), position(dtype, invstdPointer), position(dtype, weight)];
+  const [gw, gb] = [position(dtype, gWeight), position(dtype, gBias)];
+  const count = outer * inner;
+  for (let c = 0; c < channels; c++) {
+    const average = v[m + c];
+    const scale = v[s + c];
+    let sum = 0;
+    let dot = 0;
+    for (let n = 0; n < outer; n++) {
+      const row = (n * channels + c) * inner;
+      for (let i = row; i < row + inner; i++) {
+        sum += v[gi + i];
+        dot += v[gi + i] * (v[xi + i] - average);
+      }
+    }
+    if (gWeight !== 0) v[gw + c] = dot * scale;
+    if (gBias !== 0) v[gb + c] = sum;
+    if (gx === 0) continue;
+    const factor = scale * (weight === 0 ? 1 : v[w + c]);
+    const gMean = batchStatistics ? sum / count : 0;
+    const slope = batchStatistics ? (dot * scale * scale) / count : 0;
+    for (let n = 0; n < outer; n++) {
+      const row = (n * channels + c) * inner;
+      for (let i = row; i < row + inner; i++) v[o + i] = (v[gi + i] - gMean - (v[xi + i] - average) * slope) * factor;
+    }
+  }
+}
+
+export const normKernels: NormKernels = {
+  momentsByChannel,
+  finishMoments,
+  invstd,
+  normalizeByChannel,
+  normalizeByChannelGrad,
+  ...rowKernels,
+};

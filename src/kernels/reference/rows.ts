@@ -1,0 +1,105 @@
+import type { NormKernels, Pointer, RowShape } from "../backend.ts";
+import type { FloatDType } from "../dtype.ts";
+import { floats, position } from "./views.ts";
+
+/*
+ * Normalization by rows: layer, group and instance norm. Everything in float64, rounded once.
+ */
+
+function momentsByRow(dtype: FloatDType, mean: Pointer, invstd: Pointer, x: Pointer, rows: number, length: number, eps: number): void {
+  const v = floats(dtype);
+  const [m, s, first] = [position(dtype, mean), position(dtype, invstd), position(dtype, x)];
+  for (let r = 0; r < rows; r++) {
+    const row = first + r * length;
+    let sum = 0;
+    for (let i = row; i < row + length; i++) sum += v[i];
+    const average = sum / length;
+    let squares = 0;
+    for (let i = row; i < row + length; i++) squares += (v[i] - average) ** 2;
+    v[m + r] = average;
+    v[s + r] = 1 / Math.sqrt(squares / length + eps);
+  }
+}
+
+function normalizeByRow(
+  dtype: FloatDType,
+  y: Pointer,
+  x: Pointer,
+  shape: RowShape,
+  mean: Pointer,
+  invstd: Pointer,
+  weight: Pointer,
+  bias: Pointer,
+): void {
+  const { rows, groups, channels, inner } = shape;
+  const v = floats(dtype);
+  const [o, first, m] = [position(dtype, y), position(dtype, x), position(dtype, mean)];
+  const [s, w, b] = [position(dtype, invstd), position(dtype, weight), position(dtype, bias)];
+  for (let r = 0, at = 0; r < rows; r++) {
+    const average = v[m + r];
+    const own = (r % groups) * channels;
+    for (let c = 0; c < channels; c++) {
+      const scale = v[s + r] * (weight === 0 ? 1 : v[w + own + c]);
+      const shift = bias === 0 ? 0 : v[b + own + c];
+      for (let i = 0; i < inner; i++, at++) v[o + at] = (v[first + at] - average) * scale + shift;
+    }
+  }
+}
+
+function normalizeByRowGrad(
+  dtype: FloatDType,
+  gx: Pointer,
+  gWeight: Pointer,
+  gBias: Pointer,
+  g: Pointer,
+  x: Pointer,
+  shape: RowShape,
+  mean: Pointer,
+  invstd: Pointer,
+  weight: Pointer,
+): void {
+  const { rows, groups, channels, inner } = shape;
+  const v = floats(dtype);
+  const [o, gi, xi] = [position(dtype, gx), position(dtype, g), position(dtype, x)];
+  const [m, s, w] = [position(dtype, mean), position(dtype, invstd), position(dtype, weight)];
+  const weightSums = new Float64Array(groups * channels);
+  const biasSums = new Float64Array(groups * channels);
+  const length = channels * inner;
+  for (let r = 0; r < rows; r++) {
+    const average = v[m + r];
+    const scale = v[s + r];
+    const own = (r % groups) * channels;
+    let sum = 0;
+    let dot = 0;
+    for (let c = 0, at = r * length; c < channels; c++) {
+      let channelSum = 0;
+      let channelDot = 0;
+      for (let i = 0; i < inner; i++, at++) {
+        channelSum += v[gi + at];
+        channelDot += v[gi + at] * (v[xi + at] - average);
+      }
+      const gamma = weight === 0 ? 1 : v[w + own + c];
+      biasSums[own + c] += channelSum;
+      weightSums[own + c] += channelDot * scale;
+      sum += channelSum * gamma;
+      dot += channelDot * gamma;
+    }
+    if (gx === 0) continue;
+    const gMean = sum / length;
+    const slope = (dot * scale * scale) / length;
+    for (let c = 0, at = r * length; c < channels; c++) {
+      const gamma = weight === 0 ? 1 : v[w + own + c];
+      for (let i = 0; i < inner; i++, at++) {
+        v[o + at] = (v[gi + at] * gamma - gMean - (v[xi + at] - average) * slope) * scale;
+      }
+    }
+  }
+  if (gWeight !== 0) v.set(weightSums, position(dtype, gWeight));
+  if (gBias !== 0) v.set(biasSums, position(dtype, gBias));
+}
+
+export const rowKernels: Pick<NormKernels, "momentsByRow" | "normalizeByRow" | "normalizeByRowGrad"> = {
+  momentsByRow,
+  normalizeByRow,
+  normalizeByRowGrad,
+};
