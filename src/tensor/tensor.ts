@@ -256,10 +256,14 @@ export function packInto(out: Tensor, x: Tensor): void {
   backend().copyStrided(ITEM_BYTES[x.dtype], x.shape, out.pointer, out.strides, x.pointer, x.strides);
 }
 
-/** x itself if contiguous, else a contiguous copy. No history is recorded. */
-export function packed(x: Tensor): Tensor {
-  if (x.isContiguous) return x;
+/** A contiguous copy. No history is recorded. */
+export function detachedCopy(x: Tensor): Tensor {
   const out = emptyTensor(x.shape, x.dtype);
   packInto(out, x);
   return out;
+}
+
+/** x itself if contiguous, else a contiguous copy. No history is recorded. */
+export function packed(x: Tensor): Tensor {
+  return x.isContiguous ? x : detachedCopy(x);
 }
