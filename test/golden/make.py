@@ -19,17 +19,20 @@ ops.json     {op, inputs: [tensor], args: [...], options: {...}, outputs: [tenso
              outputs[0]; a case without it is not differentiable.
 layers.json  {module, args, options, seed, state: {key: tensor}, input, gradOutput, output, gradInput, gradState: {key: tensor}}
              state: PyTorch's default initialisation after manualSeed(seed).
-optim.json   optimizers: {optimizer, options, groups: [{params: [index], ...}], initial: [tensor], grads: [[tensor] x 5], params: [[tensor] x 5]}
-             schedulers: {scheduler, args, options, baseLrs: [number], lrs: [[number per group]], momentums?: [number]}
-             lrs[0] is right after construction, lrs[i] after i steps of the scheduler.
-random.json  draws: {seed, calls: [{method, args, dtype?, length?, result}]}, one generator through all calls of a case; result is a tensor
-             or a list, int64 values are strings in lists.
-             loaders: {seed, length, batchSize, shuffle, dropLast, epochs: [[[index]]], after}; after: rand(3) drawn when all is done.
-             dropouts: {seed, p, input, output}
-             states: {seed, drawn, state}: get_rng_state() after randn(drawn).
-             A case has "kind": "draws", "loader", "dropout" or "state".
-print.json   {kind: "tensor", tensor, requiresGrad, gradFn?, text} or {kind: "module", code, text}
-             code: a TypeScript expression over `nn`; gradFn: the operation that made the tensor, "neg" or "clone".
+optim.json   {kind: "optimizer", optimizer, options, groups: [{params: [index], ...}], initial: [tensor],
+              grads: [[tensor or null] x 5], params: [[tensor] x 5]}: the parameters after every step
+             {kind: "scheduler", scheduler, args, options, baseLrs: [number], lrs: [[number per group]], momentums?: [number]}
+             lrs[0] is right after construction, lrs[i] after i steps of the scheduler; the optimizer is SGD, momentum 0.9.
+random.json  {kind: "draws", seed, calls: [{method, args, dtype?, length?, result}]}: one generator through all calls, the
+              methods those of Generator; result is a tensor, for randperm a list, for randomInt64 a string. Seeds and the
+              bounds of fillRandint are strings, for BigInt().
+             {kind: "loader", seed, length, batchSize, shuffle, dropLast, epochs: [[[index]] x 3], after}: manualSeed, a loader,
+              three epochs, then after = rand(3).
+             {kind: "dropout", seed, p, input, output, gradOutput, gradInput}: manualSeed, randn, dropout, randn.
+             {kind: "state", seed, drawn, state}: a generator's state after randn(drawn).
+print.json   {kind: "tensor", tensor, requiresGrad, gradFn?, text}; gradFn: what was printed is tensor.neg() or tensor.clone()
+             {kind: "parameter", tensor, text}
+             {kind: "module", code, text}; code: a TypeScript expression over `nn`
 curve.json   {seed, losses: [number x 200], accuracy}: what examples/03-port.py prints.
 """
 

@@ -33,7 +33,9 @@ export function readGolden<Case>(name: string): Case[] {
 
 /** The SHA-256 of an array's bytes, to compare with a large golden tensor's. */
 export function sha256(data: TypedArray): string {
-  return createHash("sha256").update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest("hex");
+  return createHash("sha256")
+    .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    .digest("hex");
 }
 
 function isWritten(value: unknown): value is Written {
