@@ -1,1 +1,4 @@
+export * from "./elementwise";
+export * from "./gradient";
 export * from "./memory";
+export * from "./unary";

@@ -1,8 +1,9 @@
 import type { Backend } from "../backend.ts";
+import { type ElementwiseExports, elementwiseKernels } from "./elementwise.ts";
 import { type MemoryExports, memoryKernels } from "./memory.ts";
 import { instantiate, type SimdBuild } from "./module.ts";
 
-type Exports = MemoryExports;
+type Exports = MemoryExports & ElementwiseExports;
 
 /**
  * The WebAssembly backend: each family of kernels wrapped, and what it does not compute itself left to `reference`.
@@ -12,7 +13,8 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
   const wasm = instantiate<Exports>(simd);
   return {
     ...reference,
-    ...memoryKernels(wasm, reference),
+    ...memoryKernels(wasm),
+    ...elementwiseKernels(wasm, reference),
     name: "wasm",
     simd,
     threads: 1,
