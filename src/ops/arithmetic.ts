@@ -1,46 +1,17 @@
 import { record } from "../autograd/record.ts";
-import type { BinaryOp } from "../kernels/backend.ts";
-import { backend } from "../kernels/registry.ts";
-import { type DType, getDefaultDtype, isFloat, promoteTypes } from "../tensor/dtype.ts";
-import { broadcastShapes, broadcastStrides } from "../tensor/shape.ts";
-import { emptyTensor, packed, Tensor } from "../tensor/tensor.ts";
+import { type DType, getDefaultDtype, isFloat } from "../tensor/dtype.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { ArgumentError, DTypeError } from "../util/errors.ts";
+import { binaryKernel, discard, filled, resultType, scalarTensor, scratch, unaryKernel } from "./compute.ts";
 import { convert } from "./convert.ts";
 import { reduceToShape } from "./reduce-to-shape.ts";
 
-/** The dtype two operands are computed in, as torch.result_type: a 0-dimensional tensor or a number only decides by its kind. */
-export function resultType(a: Tensor, b: Tensor | number): DType {
-  if (typeof b === "number") {
-    if (isFloat(a.dtype)) return a.dtype;
-    if (!Number.isInteger(b)) return getDefaultDtype();
-    return a.dtype === "bool" ? "int64" : a.dtype;
-  }
-  if (a.ndim > 0 === b.ndim > 0) return promoteTypes(a.dtype, b.dtype);
-  const [array, single] = a.ndim > 0 ? [a, b] : [b, a];
-  const sameKind = isFloat(array.dtype) === isFloat(single.dtype) && array.dtype !== "bool";
-  return sameKind || isFloat(array.dtype) ? array.dtype : promoteTypes(array.dtype, single.dtype);
-}
+export { resultType };
 
-/** Elementwise on two tensors of one dtype, broadcast; no history. */
-function compute(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
-  const shape = broadcastShapes(a.shape, b.shape);
-  const out = emptyTensor(shape, a.dtype);
-  backend().binary(
-    op,
-    a.dtype,
-    shape,
-    out.pointer,
-    a.pointer,
-    broadcastStrides(a.shape, a.strides, shape),
-    b.pointer,
-    broadcastStrides(b.shape, b.strides, shape),
-  );
-  return out;
-}
-
-function scalarOp(op: "addScalar" | "mulScalar" | "rsubScalar" | "rdivScalar" | "powScalar", x: Tensor, p: number): Tensor {
-  const source = packed(x);
-  const out = emptyTensor(x.shape, x.dtype);
-  backend().unary(op, x.dtype, out.pointer, source.pointer, x.numel, p);
+/** reduceToShape of a temporary, which goes if it was not the result itself. */
+function reduceTemporary(g: Tensor, x: Tensor): Tensor {
+  const out = reduceToShape(g, x.shape);
+  if (out.storage !== g.storage) discard(g);
   return out;
 }
 
@@ -57,14 +28,54 @@ export function add(a: Tensor, b: Tensor | number, options: { alpha?: number } =
   const { alpha = 1 } = options;
   const x = convert(a, resultType(a, b));
   if (typeof b === "number") {
-    return record("AddBackward0", scalarOp("addScalar", x, alpha * b), [x], (g) => [g]);
+    return record("AddBackward0", unaryKernel("addScalar", x, alpha * b), [x], (g) => [g]);
   }
   let y = convert(b, x.dtype);
   if (alpha !== 1) y = mul(y, alpha);
-  return record("AddBackward0", compute("add", x, y), [x, y], (g, needs) => [
+  return record("AddBackward0", binaryKernel("add", x, y), [x, y], (g, needs) => [
     needs[0] ? reduceToShape(g, x.shape) : null,
     needs[1] ? reduceToShape(g, y.shape) : null,
   ]);
+}
+
+function refuseBoolSub(a: Tensor | number, b: Tensor | number): void {
+  if ([a, b].some((side) => typeof side !== "number" && side.dtype !== "bool")) return;
+  throw new DTypeError(
+    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.",
+    "use ne() to see where they differ, or convert them first",
+  );
+}
+
+/**
+ * a − alpha·b, broadcast, as torch.sub; either side may be a number.
+ * @throws ShapeError if the shapes do not broadcast
+ * @throws DTypeError for bool
+ * @example
+ * ```ts
+ * import { sub, tensor } from "evenkeel";
+ * sub(tensor([1, 2]), tensor([[1], [2]])).toArray(); // => [[0, 1], [-1, 0]]
+ * sub(1, tensor([3])).toArray(); // => [-2]
+ * ```
+ */
+export function sub(a: Tensor, b: Tensor | number, options?: { alpha?: number }): Tensor;
+export function sub(a: number, b: Tensor, options?: { alpha?: number }): Tensor;
+export function sub(a: Tensor | number, b: Tensor | number, options: { alpha?: number } = {}): Tensor {
+  const { alpha = 1 } = options;
+  refuseBoolSub(a, b);
+  if (typeof b === "number") return add(a as Tensor, -alpha * b);
+  if (typeof a === "number") {
+    let y = convert(b, resultType(b, a));
+    if (alpha !== 1) y = mul(y, alpha);
+    return record("RsubBackward1", unaryKernel("rsubScalar", y, a), [y], (g) => [neg(g)]);
+  }
+  const x = convert(a, resultType(a, b));
+  let y = convert(b, x.dtype);
+  if (alpha !== 1) y = mul(y, alpha);
+  return record("SubBackward0", binaryKernel("sub", x, y), [x, y], (g, needs) => {
+    const gx = needs[0] ? reduceToShape(g, x.shape) : null;
+    // reduced first: the smaller one is negated
+    return [gx, needs[1] ? neg(reduceToShape(g, y.shape)) : null];
+  });
 }
 
 /**
@@ -79,17 +90,106 @@ export function add(a: Tensor, b: Tensor | number, options: { alpha?: number } =
 export function mul(a: Tensor, b: Tensor | number): Tensor {
   const x = convert(a, resultType(a, b));
   if (typeof b === "number") {
-    return record("MulBackward0", scalarOp("mulScalar", x, b), [x], (g) => [mul(g, b)]);
+    return record("MulBackward0", unaryKernel("mulScalar", x, b), [x], (g) => [mul(g, b)]);
   }
   const y = convert(b, x.dtype);
   return record(
     "MulBackward0",
-    compute("mul", x, y),
+    binaryKernel("mul", x, y),
     [x, y],
-    (g, needs) => [
-      needs[0] ? reduceToShape(mul(g, y), x.shape) : null,
-      needs[1] ? reduceToShape(mul(g, x), y.shape) : null,
-    ],
+    (g, needs) => [needs[0] ? reduceTemporary(mul(g, y), x) : null, needs[1] ? reduceTemporary(mul(g, x), y) : null],
     [x, y],
   );
+}
+
+function trueDivision(x: Tensor, b: Tensor | number): Tensor {
+  if (typeof b === "number") {
+    const divisor = scalarTensor(b, x.dtype);
+    const out = binaryKernel("div", x, divisor);
+    divisor.storage.release();
+    return record("DivBackward0", out, [x], (g) => [div(g, b)]);
+  }
+  return record(
+    "DivBackward0",
+    binaryKernel("div", x, b),
+    [x, b],
+    (g, needs) =>
+      scratch(() => {
+        const gx = div(g, b);
+        return [
+          needs[0] ? reduceToShape(gx, x.shape) : null,
+          needs[1] ? neg(reduceToShape(mul(gx, div(x, b)), b.shape)) : null,
+        ];
+      }),
+    [x, b],
+  );
+}
+
+/**
+ * a / b, broadcast, as torch.div. Integers give floats, unless `roundingMode` rounds the quotient: "trunc" towards zero, "floor" down.
+ * @throws ShapeError if the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { div, tensor } from "evenkeel";
+ * div(tensor([1, 4]), 2).toArray(); // => [0.5, 2]
+ * div(tensor([-7]), 2, { roundingMode: "floor" }).toArray(); // => [-4]
+ * div(1, tensor([4])).toArray(); // => [0.25]
+ * ```
+ */
+export function div(a: Tensor, b: Tensor | number, options?: { roundingMode?: "trunc" | "floor" | null }): Tensor;
+export function div(a: number, b: Tensor, options?: { roundingMode?: "trunc" | "floor" | null }): Tensor;
+export function div(
+  a: Tensor | number,
+  b: Tensor | number,
+  options: { roundingMode?: "trunc" | "floor" | null } = {},
+): Tensor {
+  const { roundingMode = null } = options;
+  if (roundingMode !== null && roundingMode !== "trunc" && roundingMode !== "floor") {
+    throw new ArgumentError(
+      `div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '${roundingMode}'`,
+    );
+  }
+  const [one, other] = typeof a === "number" ? [b as Tensor, a] : [a, b];
+  const dtype = resultType(one, other);
+  if (roundingMode !== null && !isFloat(dtype)) return integerDivision(a, b, dtype, roundingMode);
+  const computed = isFloat(dtype) ? dtype : getDefaultDtype();
+  let quotient: Tensor;
+  if (typeof a === "number") {
+    const y = convert(b as Tensor, computed);
+    quotient = record("DivBackward0", unaryKernel("rdivScalar", y, a), [y], (g) => [mul(g, div(-a, mul(y, y)))], [y]);
+  } else {
+    quotient = trueDivision(convert(a, computed), typeof b === "number" ? b : convert(b, computed));
+  }
+  if (roundingMode === null) return quotient;
+  // flat between its steps
+  const zero = (g: Tensor) => [filled(g.shape, g.dtype, 0)];
+  return record("DivBackward1", unaryKernel(roundingMode, quotient), [quotient], zero);
+}
+
+/** The kernel truncates; rounding down is (a − a mod b) / b. */
+function integerDivision(a: Tensor | number, b: Tensor | number, dtype: DType, mode: "trunc" | "floor"): Tensor {
+  if (b === 0) throw new ArgumentError("ZeroDivisionError", "integers cannot be divided by zero");
+  const x = typeof a === "number" ? scalarTensor(a, dtype) : convert(a, dtype);
+  const y = typeof b === "number" ? scalarTensor(b, dtype) : convert(b, dtype);
+  if (mode === "trunc") return binaryKernel("div", x, y);
+  return binaryKernel("div", binaryKernel("sub", x, binaryKernel("remainder", x, y)), y);
+}
+
+/**
+ * −x, as torch.neg.
+ * @throws DTypeError for bool
+ * @example
+ * ```ts
+ * import { neg, tensor } from "evenkeel";
+ * neg(tensor([1, -2])).toArray(); // => [-1, 2]
+ * ```
+ */
+export function neg(x: Tensor): Tensor {
+  if (x.dtype === "bool") {
+    throw new DTypeError(
+      "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+      "use logicalNot()",
+    );
+  }
+  return record("NegBackward0", unaryKernel("neg", x), [x], (g) => [neg(g)]);
 }

@@ -35,6 +35,20 @@ export function torchName(dtype: DType): string {
   return `torch.${dtype}`;
 }
 
+const SCALAR_TYPES: Readonly<Record<DType, string>> = {
+  float32: "Float",
+  float64: "Double",
+  int32: "Int",
+  int64: "Long",
+  uint8: "Byte",
+  bool: "Bool",
+};
+
+/** What PyTorch's error messages call the dtype, such as "Long". */
+export function scalarTypeName(dtype: DType): string {
+  return SCALAR_TYPES[dtype];
+}
+
 let defaultDType: FloatDType = "float32";
 
 /** The dtype of new floating point tensors, as torch.get_default_dtype. */
