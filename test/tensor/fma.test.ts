@@ -45,6 +45,8 @@ it("rounds ties and cancellations as the instruction does", () => {
     [0.1, 10, -1],
     [1 + e, 1 + e / 2, e ** 3],
     [1 + e / 2, 1, e * e],
+    [1 + e, 1 - e, 2 ** 53 + 2],
+    [-1 - e, 1 - e, 2 ** 53 + 2],
     [2 ** 53, 1, 1 + e],
     [2 ** 53 + 2, 1, 1 - e / 2],
   ]) {
