@@ -16,6 +16,7 @@ export function convert(x: Tensor, dtype: DType): Tensor {
   const source = packed(x);
   const out = emptyTensor(x.shape, dtype);
   backend().convert(x.dtype, dtype, out.pointer, source.pointer, x.numel);
+  if (source !== x) source.storage.release();
   if (!isFloat(dtype)) return out;
   return record("ToCopyBackward0", out, [x], (g) => [convert(g, x.dtype)]);
 }
