@@ -59,13 +59,14 @@ function finishMoments(
   const round = rounder(dtype);
   const [o, m, s] = [position(dtype, invstd), position(dtype, mean), position(dtype, m2)];
   const [rm, rv] = [position(dtype, runningMean), position(dtype, runningVar)];
+  const [n, n1] = [round(count), round(count - 1)];
   const share = round(momentum);
   const keep = round(1 - share);
   for (let c = 0; c < channels; c++) {
-    const variance = round(v[s + c] / count);
+    const variance = round(v[s + c] / n);
     v[o + c] = variance === 0 && eps === 0 ? 0 : 1 / Math.sqrt(variance + eps);
     if (runningMean !== 0) v[rm + c] = round(share * v[m + c]) + round(keep * v[rm + c]);
-    if (runningVar !== 0) v[rv + c] = share * round(v[s + c] / (count - 1)) + round(keep * v[rv + c]);
+    if (runningVar !== 0) v[rv + c] = share * round(v[s + c] / n1) + round(keep * v[rv + c]);
   }
 }
 
