@@ -1,0 +1,222 @@
+/*
+ * Sums down the columns of [rows, columns], in float64, many columns side by side. Rows are taken in blocks that stay in the first cache while groups of
+ * eight columns walk down them.
+ */
+import { widen, widenHigh } from "./rows";
+
+const BLOCK_BYTES: usize = 32768;
+
+function rowsPerBlock(rowBytes: usize): usize {
+  return max(1, BLOCK_BYTES / rowBytes);
+}
+
+/** Two elements, in float64. */
+function pair<T>(x: usize): v128 {
+  return sizeof<T>() === 4 ? widen(x) : v128.load(x);
+}
+
+function addTo(sums: usize, v: v128): void {
+  v128.store(sums, f64x2.add(v128.load(sums), v));
+}
+
+/** sums[c] += Σ x[r, c] */
+export function columnSums<T>(sums: usize, x: usize, rows: usize, columns: usize): void {
+  const size: usize = sizeof<T>();
+  const row = columns * size;
+  const step = rowsPerBlock(row);
+  for (let r: usize = 0; r < rows; r += step) {
+    const first = x + r * row;
+    const bytes = min(step, rows - r) * row;
+    let c: usize = 0;
+    for (; c + 8 <= columns; c += 8) {
+      let s0 = f64x2.splat(0);
+      let s1 = s0;
+      let s2 = s0;
+      let s3 = s0;
+      const end = first + c * size + bytes;
+      for (let p = first + c * size; p < end; p += row) {
+        s0 = f64x2.add(s0, pair<T>(p));
+        s1 = f64x2.add(s1, pair<T>(p + 2 * size));
+        s2 = f64x2.add(s2, pair<T>(p + 4 * size));
+        s3 = f64x2.add(s3, pair<T>(p + 6 * size));
+      }
+      const to = sums + c * 8;
+      addTo(to, s0);
+      addTo(to + 16, s1);
+      addTo(to + 32, s2);
+      addTo(to + 48, s3);
+    }
+    for (; c < columns; c++) {
+      let sum = load<f64>(sums + c * 8);
+      const end = first + c * size + bytes;
+      for (let p = first + c * size; p < end; p += row) sum += <f64>load<T>(p);
+      store<f64>(sums + c * 8, sum);
+    }
+  }
+}
+
+/** sums[c] += Σ (x[r, c] − means[c])², the means in float64 */
+function columnSquares<T>(sums: usize, x: usize, rows: usize, columns: usize, means: usize): void {
+  const size: usize = sizeof<T>();
+  const row = columns * size;
+  const step = rowsPerBlock(row);
+  for (let r: usize = 0; r < rows; r += step) {
+    const first = x + r * row;
+    const bytes = min(step, rows - r) * row;
+    let c: usize = 0;
+    for (; c + 8 <= columns; c += 8) {
+      const m0 = v128.load(means + c * 8);
+      const m1 = v128.load(means + c * 8, 16);
+      const m2 = v128.load(means + c * 8, 32);
+      const m3 = v128.load(means + c * 8, 48);
+      let s0 = f64x2.splat(0);
+      let s1 = s0;
+      let s2 = s0;
+      let s3 = s0;
+      const end = first + c * size + bytes;
+      for (let p = first + c * size; p < end; p += row) {
+        const d0 = f64x2.sub(pair<T>(p), m0);
+        const d1 = f64x2.sub(pair<T>(p + 2 * size), m1);
+        const d2 = f64x2.sub(pair<T>(p + 4 * size), m2);
+        const d3 = f64x2.sub(pair<T>(p + 6 * size), m3);
+        s0 = f64x2.add(s0, f64x2.mul(d0, d0));
+        s1 = f64x2.add(s1, f64x2.mul(d1, d1));
+        s2 = f64x2.add(s2, f64x2.mul(d2, d2));
+        s3 = f64x2.add(s3, f64x2.mul(d3, d3));
+      }
+      const to = sums + c * 8;
+      addTo(to, s0);
+      addTo(to + 16, s1);
+      addTo(to + 32, s2);
+      addTo(to + 48, s3);
+    }
+    for (; c < columns; c++) {
+      const m = load<f64>(means + c * 8);
+      let sum = load<f64>(sums + c * 8);
+      const end = first + c * size + bytes;
+      for (let p = first + c * size; p < end; p += row) {
+        const d = <f64>load<T>(p) - m;
+        sum += d * d;
+      }
+      store<f64>(sums + c * 8, sum);
+    }
+  }
+}
+
+/** Mean and Σ (x − mean)² of every column. `scratch` holds two float64 of each. */
+export function columnMoments<T>(mean: usize, m2: usize, x: usize, rows: usize, columns: usize, scratch: usize): void {
+  const means = scratch;
+  const squares = scratch + columns * 8;
+  memory.fill(scratch, 0, columns * 16);
+  columnSums<T>(means, x, rows, columns);
+  for (let c: usize = 0; c < columns; c++) {
+    const m = rows > 0 ? load<f64>(means + c * 8) / <f64>rows : 0;
+    store<f64>(means + c * 8, m);
+    store<T>(mean + c * sizeof<T>(), <T>m);
+  }
+  columnSquares<T>(squares, x, rows, columns, means);
+  for (let c: usize = 0; c < columns; c++) store<T>(m2 + c * sizeof<T>(), <T>load<f64>(squares + c * 8));
+}
+
+/** sums[c] = Σ g[r, c] and products[c] = Σ g[r, c]·(x[r, c] − mean[c]), each product rounded to T. */
+export function columnGradSums<T>(
+  sums: usize,
+  products: usize,
+  g: usize,
+  x: usize,
+  rows: usize,
+  columns: usize,
+  mean: usize,
+): void {
+  const size: usize = sizeof<T>();
+  const lanes: usize = 16 / size;
+  const row = columns * size;
+  const step = rowsPerBlock(2 * row);
+  const behind = x - g;
+  memory.fill(sums, 0, columns * 8);
+  memory.fill(products, 0, columns * 8);
+  for (let r: usize = 0; r < rows; r += step) {
+    const first = g + r * row;
+    const bytes = min(step, rows - r) * row;
+    let c: usize = 0;
+    for (; c + lanes <= columns; c += lanes) {
+      const m = v128.load(mean + c * size);
+      let s0 = f64x2.splat(0);
+      let s1 = s0;
+      let p0 = s0;
+      let p1 = s0;
+      const end = first + c * size + bytes;
+      for (let p = first + c * size; p < end; p += row) {
+        const v = v128.load(p);
+        const d = v128.mul<T>(v128.sub<T>(v128.load(p + behind), m), v);
+        if (size === 4) {
+          s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v));
+          s1 = f64x2.add(s1, widenHigh(v));
+          p0 = f64x2.add(p0, f64x2.promote_low_f32x4(d));
+          p1 = f64x2.add(p1, widenHigh(d));
+        } else {
+          s0 = f64x2.add(s0, v);
+          p0 = f64x2.add(p0, d);
+        }
+      }
+      addTo(sums + c * 8, s0);
+      addTo(products + c * 8, p0);
+      if (size === 4) {
+        addTo(sums + c * 8 + 16, s1);
+        addTo(products + c * 8 + 16, p1);
+      }
+    }
+    for (; c < columns; c++) {
+      const m = load<T>(mean + c * size);
+      let sum = load<f64>(sums + c * 8);
+      let product = load<f64>(products + c * 8);
+      const end = first + c * size + bytes;
+      for (let p = first + c * size; p < end; p += row) {
+        const v = load<T>(p);
+        sum += <f64>v;
+        product += <f64>(<T>(<T>(load<T>(p + behind) - m) * v));
+      }
+      store<f64>(sums + c * 8, sum);
+      store<f64>(products + c * 8, product);
+    }
+  }
+}
+
+/** gx = (g − gMean − (x − mean)·k)·scale·weight along a row of which every column has its own constants; PyTorch's order. */
+export function columnGradRow<T>(
+  gx: usize,
+  g: usize,
+  x: usize,
+  columns: usize,
+  gMean: usize,
+  mean: usize,
+  k: usize,
+  scale: usize,
+  weight: usize,
+): void {
+  const bytes = columns * sizeof<T>();
+  let at: usize = 0;
+  for (; at + 16 <= bytes; at += 16) {
+    const d = v128.mul<T>(v128.sub<T>(v128.load(x + at), v128.load(mean + at)), v128.load(k + at));
+    const v = v128.sub<T>(v128.sub<T>(v128.load(g + at), v128.load(gMean + at)), d);
+    v128.store(gx + at, v128.mul<T>(v128.mul<T>(v, v128.load(scale + at)), v128.load(weight + at)));
+  }
+  for (; at < bytes; at += sizeof<T>()) {
+    const d = <T>(<T>(load<T>(x + at) - load<T>(mean + at)) * load<T>(k + at));
+    const v = <T>(<T>(load<T>(g + at) - load<T>(gMean + at)) - d);
+    store<T>(gx + at, <T>(<T>(v * load<T>(scale + at)) * load<T>(weight + at)));
+  }
+}
+
+/** gx = g·scale·weight along a row of which every column has its own constants. */
+export function columnScaleRow<T>(gx: usize, g: usize, columns: usize, scale: usize, weight: usize): void {
+  const bytes = columns * sizeof<T>();
+  let at: usize = 0;
+  for (; at + 16 <= bytes; at += 16) {
+    const v = v128.mul<T>(v128.load(g + at), v128.load(scale + at));
+    v128.store(gx + at, v128.mul<T>(v, v128.load(weight + at)));
+  }
+  for (; at < bytes; at += sizeof<T>()) {
+    store<T>(gx + at, <T>(<T>(load<T>(g + at) * load<T>(scale + at)) * load<T>(weight + at)));
+  }
+}

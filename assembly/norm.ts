@@ -1,0 +1,336 @@
+/*
+ * Normalization by channels: x is [outer, channels, inner]. A channel's rows are walked one after another when inner > 1; when inner is 1 the channels
+ * lie side by side, see columns.ts.
+ */
+import { columnGradRow, columnGradSums, columnMoments, columnScaleRow } from "./columns";
+import { exactFma, scaleRow, scaleRowBy } from "./exact";
+import { addGradSums, gradRow, scaleGradRow, sumRow, sumSquares } from "./rows";
+
+export { isFused } from "./exact";
+
+function momentsByChannel<T>(
+  mean: usize,
+  m2: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  scratch: usize,
+): void {
+  const size: usize = sizeof<T>();
+  if (inner === 1 && channels > 1) {
+    columnMoments<T>(mean, m2, x, outer, channels, scratch);
+    return;
+  }
+  const row = inner * size;
+  const stride = channels * row;
+  const end = outer * stride;
+  const count = <f64>outer * <f64>inner;
+  for (let c: usize = 0; c < channels; c++) {
+    const first = x + c * row;
+    let sum: f64 = 0;
+    for (let p = first; p < first + end; p += stride) sum += sumRow<T>(p, inner);
+    const m = <T>(count > 0 ? sum / count : 0);
+    let squares: f64 = 0;
+    for (let p = first; p < first + end; p += stride) squares += sumSquares<T>(p, inner, m);
+    store<T>(mean + c * size, m);
+    store<T>(m2 + c * size, <T>squares);
+  }
+}
+
+/** PyTorch's roundings: variances are T divided by T, invstd is float64 rounded, and of the running ones only the variance's sum is fused. */
+function finishMoments<T>(
+  invstd: usize,
+  runningMean: usize,
+  runningVar: usize,
+  mean: usize,
+  m2: usize,
+  channels: usize,
+  count: f64,
+  eps: f64,
+  momentum: f64,
+): void {
+  const fresh = <T>momentum;
+  const kept = <T>(<T>1 - fresh);
+  for (let at: usize = 0; at < channels * sizeof<T>(); at += sizeof<T>()) {
+    const squares = load<T>(m2 + at);
+    const variance = <T>(squares / <T>count);
+    store<T>(invstd + at, variance !== 0 || eps !== 0 ? <T>(1 / sqrt<f64>(<f64>variance + eps)) : <T>0);
+    if (runningMean) {
+      const p = runningMean + at;
+      store<T>(p, <T>(<T>(fresh * load<T>(mean + at)) + <T>(kept * load<T>(p))));
+    }
+    if (runningVar) {
+      const p = runningVar + at;
+      store<T>(p, exactFma<T>(fresh, <T>(squares / <T>(count - 1)), <T>(kept * load<T>(p))));
+    }
+  }
+}
+
+function invstdOf<T>(out: usize, variance: usize, n: usize, eps: f64): void {
+  for (let at: usize = 0; at < n * sizeof<T>(); at += sizeof<T>()) {
+    const v = <T>(load<T>(variance + at) + <T>eps);
+    store<T>(out + at, <T>(<T>1 / sqrt<T>(v)));
+  }
+}
+
+/** `scratch` holds α and β of every channel. */
+function normalizeByChannel<T>(
+  y: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  bias: usize,
+  scratch: usize,
+  fused: bool,
+): void {
+  const size: usize = sizeof<T>();
+  const alpha = scratch;
+  const beta = scratch + channels * size;
+  for (let at: usize = 0; at < channels * size; at += size) {
+    const w = weight ? load<T>(weight + at) : <T>1;
+    const b = bias ? load<T>(bias + at) : <T>0;
+    const a = <T>(load<T>(invstd + at) * w);
+    store<T>(alpha + at, a);
+    store<T>(beta + at, exactFma<T>(<T>-load<T>(mean + at), a, b));
+  }
+  if (inner === 1) {
+    const bytes = channels * size;
+    for (let o: usize = 0; o < outer; o++) scaleRowBy<T>(y + o * bytes, x + o * bytes, channels, alpha, beta, fused);
+    return;
+  }
+  let p: usize = 0;
+  for (let o: usize = 0; o < outer; o++) {
+    for (let at: usize = 0; at < channels * size; at += size) {
+      scaleRow<T>(y + p, x + p, inner, load<T>(alpha + at), load<T>(beta + at), fused);
+      p += inner * size;
+    }
+  }
+}
+
+/** `scratch` holds two float64 of every channel, and behind them gMean, k and the weights. */
+function normalizeByChannelGrad<T>(
+  gx: usize,
+  gWeight: usize,
+  gBias: usize,
+  g: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  batchStatistics: bool,
+  scratch: usize,
+): void {
+  const size: usize = sizeof<T>();
+  const row = inner * size;
+  const stride = channels * row;
+  const count = <f64>outer * <f64>inner;
+  const needsSums = batchStatistics || gWeight !== 0 || gBias !== 0;
+  const columns = inner === 1;
+  const products = scratch + channels * 8;
+  const gMeans = products + channels * 8;
+  const ks = gMeans + channels * size;
+  const weights = ks + channels * size;
+  if (columns && needsSums) columnGradSums<T>(scratch, products, g, x, outer, channels, mean);
+  for (let c: usize = 0; c < channels; c++) {
+    const at = c * size;
+    const m = load<T>(mean + at);
+    const scale = load<T>(invstd + at);
+    const w = weight ? load<T>(weight + at) : <T>1;
+    if (needsSums && !columns) {
+      store<f64>(scratch, 0);
+      store<f64>(products, 0);
+      for (let o: usize = 0; o < outer; o++) {
+        const p = c * row + o * stride;
+        addGradSums<T>(scratch, products, g + p, x + p, inner, m);
+      }
+    }
+    const sum = load<f64>(columns ? scratch + c * 8 : scratch);
+    const product = load<f64>(columns ? products + c * 8 : products);
+    if (gWeight) store<T>(gWeight + at, <T>(product * <f64>scale));
+    if (gBias) store<T>(gBias + at, <T>sum);
+    if (!gx || count === 0) continue;
+    const gMean = <T>(sum / count);
+    const k = <T>(<T>(<T>(<T>product * scale) * scale) / <T>count);
+    if (columns) {
+      store<T>(gMeans + at, gMean);
+      store<T>(ks + at, k);
+      store<T>(weights + at, w);
+      continue;
+    }
+    for (let o: usize = 0; o < outer; o++) {
+      const p = c * row + o * stride;
+      if (batchStatistics) gradRow<T>(gx + p, g + p, x + p, inner, gMean, m, k, scale, w);
+      else scaleGradRow<T>(gx + p, g + p, inner, scale, w);
+    }
+  }
+  if (!gx || !columns) return;
+  for (let o: usize = 0; o < outer; o++) {
+    const p = o * stride;
+    if (batchStatistics) columnGradRow<T>(gx + p, g + p, x + p, channels, gMeans, mean, ks, invstd, weights);
+    else columnScaleRow<T>(gx + p, g + p, channels, invstd, weights);
+  }
+}
+
+export function momentsByChannelF32(
+  mean: usize,
+  m2: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  scratch: usize,
+): void {
+  momentsByChannel<f32>(mean, m2, x, outer, channels, inner, scratch);
+}
+
+export function momentsByChannelF64(
+  mean: usize,
+  m2: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  scratch: usize,
+): void {
+  momentsByChannel<f64>(mean, m2, x, outer, channels, inner, scratch);
+}
+
+export function finishMomentsF32(
+  invstd: usize,
+  runningMean: usize,
+  runningVar: usize,
+  mean: usize,
+  m2: usize,
+  channels: usize,
+  count: f64,
+  eps: f64,
+  momentum: f64,
+): void {
+  finishMoments<f32>(invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum);
+}
+
+export function finishMomentsF64(
+  invstd: usize,
+  runningMean: usize,
+  runningVar: usize,
+  mean: usize,
+  m2: usize,
+  channels: usize,
+  count: f64,
+  eps: f64,
+  momentum: f64,
+): void {
+  finishMoments<f64>(invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum);
+}
+
+export function invstdF32(out: usize, variance: usize, n: usize, eps: f64): void {
+  invstdOf<f32>(out, variance, n, eps);
+}
+
+export function invstdF64(out: usize, variance: usize, n: usize, eps: f64): void {
+  invstdOf<f64>(out, variance, n, eps);
+}
+
+export function normalizeByChannelF32(
+  y: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  bias: usize,
+  scratch: usize,
+  fused: bool,
+): void {
+  normalizeByChannel<f32>(y, x, outer, channels, inner, mean, invstd, weight, bias, scratch, fused);
+}
+
+export function normalizeByChannelF64(
+  y: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  bias: usize,
+  scratch: usize,
+  fused: bool,
+): void {
+  normalizeByChannel<f64>(y, x, outer, channels, inner, mean, invstd, weight, bias, scratch, fused);
+}
+
+export function normalizeByChannelGradF32(
+  gx: usize,
+  gWeight: usize,
+  gBias: usize,
+  g: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  batchStatistics: bool,
+  scratch: usize,
+): void {
+  normalizeByChannelGrad<f32>(
+    gx,
+    gWeight,
+    gBias,
+    g,
+    x,
+    outer,
+    channels,
+    inner,
+    mean,
+    invstd,
+    weight,
+    batchStatistics,
+    scratch,
+  );
+}
+
+export function normalizeByChannelGradF64(
+  gx: usize,
+  gWeight: usize,
+  gBias: usize,
+  g: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  batchStatistics: bool,
+  scratch: usize,
+): void {
+  normalizeByChannelGrad<f64>(
+    gx,
+    gWeight,
+    gBias,
+    g,
+    x,
+    outer,
+    channels,
+    inner,
+    mean,
+    invstd,
+    weight,
+    batchStatistics,
+    scratch,
+  );
+}

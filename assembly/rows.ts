@@ -1,0 +1,203 @@
+/*
+ * Sums along one contiguous row, in float64. float32 rows are widened two lanes at a time, into four partial sums.
+ */
+
+/** Two float32 at an address, widened. */
+export function widen(x: usize): v128 {
+  return f64x2.promote_low_f32x4(v128.load64_zero(x));
+}
+
+/** The upper two lanes of float32, widened. */
+export function widenHigh(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 1));
+}
+
+/** The sum of four partial sums. */
+export function sumOf4(s0: v128, s1: v128, s2: v128, s3: v128): f64 {
+  const s = f64x2.add(f64x2.add(s0, s1), f64x2.add(s2, s3));
+  return f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
+}
+
+/** Σ x */
+export function sumRow<T>(x: usize, n: usize): f64 {
+  const end = x + n * sizeof<T>();
+  let s0 = f64x2.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  if (sizeof<T>() === 4) {
+    for (; x + 32 <= end; x += 32) {
+      s0 = f64x2.add(s0, widen(x));
+      s1 = f64x2.add(s1, widen(x + 8));
+      s2 = f64x2.add(s2, widen(x + 16));
+      s3 = f64x2.add(s3, widen(x + 24));
+    }
+  } else {
+    for (; x + 64 <= end; x += 64) {
+      s0 = f64x2.add(s0, v128.load(x));
+      s1 = f64x2.add(s1, v128.load(x, 16));
+      s2 = f64x2.add(s2, v128.load(x, 32));
+      s3 = f64x2.add(s3, v128.load(x, 48));
+    }
+  }
+  let sum = sumOf4(s0, s1, s2, s3);
+  for (; x < end; x += sizeof<T>()) sum += <f64>load<T>(x);
+  return sum;
+}
+
+/** Σ (x − mean)², each difference and square rounded to T, as PyTorch's batch norm does. */
+export function sumSquares<T>(x: usize, n: usize, mean: T): f64 {
+  const end = x + n * sizeof<T>();
+  const m = v128.splat<T>(mean);
+  let s0 = f64x2.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  for (; x + 32 <= end; x += 32) {
+    let d0 = v128.sub<T>(v128.load(x), m);
+    let d1 = v128.sub<T>(v128.load(x, 16), m);
+    d0 = v128.mul<T>(d0, d0);
+    d1 = v128.mul<T>(d1, d1);
+    if (sizeof<T>() === 4) {
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(d0));
+      s1 = f64x2.add(s1, widenHigh(d0));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(d1));
+      s3 = f64x2.add(s3, widenHigh(d1));
+    } else {
+      s0 = f64x2.add(s0, d0);
+      s1 = f64x2.add(s1, d1);
+    }
+  }
+  let sum = sumOf4(s0, s1, s2, s3);
+  for (; x < end; x += sizeof<T>()) {
+    const d = <T>(load<T>(x) - mean);
+    sum += <f64>(<T>(d * d));
+  }
+  return sum;
+}
+
+/** Σ (x − mean)², all in float64. */
+export function sumSquaresWide<T>(x: usize, n: usize, mean: f64): f64 {
+  if (sizeof<T>() === 8) return sumSquares<f64>(x, n, mean);
+  const end = x + n * 4;
+  const m = f64x2.splat(mean);
+  let s0 = f64x2.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  for (; x + 32 <= end; x += 32) {
+    let d = f64x2.sub(widen(x), m);
+    s0 = madd64(d, d, s0);
+    d = f64x2.sub(widen(x + 8), m);
+    s1 = madd64(d, d, s1);
+    d = f64x2.sub(widen(x + 16), m);
+    s2 = madd64(d, d, s2);
+    d = f64x2.sub(widen(x + 24), m);
+    s3 = madd64(d, d, s3);
+  }
+  let sum = sumOf4(s0, s1, s2, s3);
+  for (; x < end; x += 4) {
+    const d = <f64>load<f32>(x) - mean;
+    sum += d * d;
+  }
+  return sum;
+}
+
+function madd64(a: v128, b: v128, c: v128): v128 {
+  return f64x2.add(c, f64x2.mul(a, b));
+}
+
+/** Adds Σ g to the float64 at `gSum`, and Σ g·(x − mean), each product rounded to T, to the one at `xSum`. */
+export function addGradSums<T>(gSum: usize, xSum: usize, g: usize, x: usize, n: usize, mean: T): void {
+  const end = x + n * sizeof<T>();
+  const m = v128.splat<T>(mean);
+  let s0 = f64x2.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  let p0 = s0;
+  let p1 = s0;
+  let p2 = s0;
+  let p3 = s0;
+  for (; x + 32 <= end; x += 32) {
+    const g0 = v128.load(g);
+    const g1 = v128.load(g, 16);
+    const d0 = v128.mul<T>(v128.sub<T>(v128.load(x), m), g0);
+    const d1 = v128.mul<T>(v128.sub<T>(v128.load(x, 16), m), g1);
+    if (sizeof<T>() === 4) {
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(g0));
+      s1 = f64x2.add(s1, widen(g + 8));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(g1));
+      s3 = f64x2.add(s3, widen(g + 24));
+      p0 = f64x2.add(p0, f64x2.promote_low_f32x4(d0));
+      p1 = f64x2.add(p1, widenHigh(d0));
+      p2 = f64x2.add(p2, f64x2.promote_low_f32x4(d1));
+      p3 = f64x2.add(p3, widenHigh(d1));
+    } else {
+      s0 = f64x2.add(s0, g0);
+      s1 = f64x2.add(s1, g1);
+      p0 = f64x2.add(p0, d0);
+      p1 = f64x2.add(p1, d1);
+    }
+    g += 32;
+  }
+  let sum = sumOf4(s0, s1, s2, s3);
+  let product = sumOf4(p0, p1, p2, p3);
+  for (; x < end; x += sizeof<T>()) {
+    const gi = load<T>(g);
+    sum += <f64>gi;
+    product += <f64>(<T>(<T>(load<T>(x) - mean) * gi));
+    g += sizeof<T>();
+  }
+  store<f64>(gSum, load<f64>(gSum) + sum);
+  store<f64>(xSum, load<f64>(xSum) + product);
+}
+
+/** gx = (g − gMean − (x − mean)·k)·scale·weight, in PyTorch's order. */
+export function gradRow<T>(
+  gx: usize,
+  g: usize,
+  x: usize,
+  n: usize,
+  gMean: T,
+  mean: T,
+  k: T,
+  scale: T,
+  weight: T,
+): void {
+  const end = x + n * sizeof<T>();
+  const vg = v128.splat<T>(gMean);
+  const vm = v128.splat<T>(mean);
+  const vk = v128.splat<T>(k);
+  const vs = v128.splat<T>(scale);
+  const vw = v128.splat<T>(weight);
+  for (; x + 16 <= end; x += 16) {
+    const d = v128.mul<T>(v128.sub<T>(v128.load(x), vm), vk);
+    const v = v128.sub<T>(v128.sub<T>(v128.load(g), vg), d);
+    v128.store(gx, v128.mul<T>(v128.mul<T>(v, vs), vw));
+    g += 16;
+    gx += 16;
+  }
+  for (; x < end; x += sizeof<T>()) {
+    const d = <T>(<T>(load<T>(x) - mean) * k);
+    const v = <T>(<T>(load<T>(g) - gMean) - d);
+    store<T>(gx, <T>(<T>(v * scale) * weight));
+    g += sizeof<T>();
+    gx += sizeof<T>();
+  }
+}
+
+/** gx = g·scale·weight */
+export function scaleGradRow<T>(gx: usize, g: usize, n: usize, scale: T, weight: T): void {
+  const end = g + n * sizeof<T>();
+  const vs = v128.splat<T>(scale);
+  const vw = v128.splat<T>(weight);
+  for (; g + 16 <= end; g += 16) {
+    v128.store(gx, v128.mul<T>(v128.mul<T>(v128.load(g), vs), vw));
+    gx += 16;
+  }
+  for (; g < end; g += sizeof<T>()) {
+    store<T>(gx, <T>(<T>(load<T>(g) * scale) * weight));
+    gx += sizeof<T>();
+  }
+}

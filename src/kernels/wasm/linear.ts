@@ -1,0 +1,54 @@
+import type { LinearKernels, Pointer } from "../backend.ts";
+import type { Heap } from "../heap.ts";
+
+type Gemm = (
+  m: number,
+  n: number,
+  k: number,
+  out: Pointer,
+  outRow: number,
+  a: Pointer,
+  aRow: number,
+  aColumn: number,
+  b: Pointer,
+  bRow: number,
+  bColumn: number,
+  accumulate: boolean,
+  scratch: Pointer,
+) => void;
+
+/** What assembly/gemm.ts exports. */
+export interface LinearExports {
+  gemmScratch(n: number, k: number, itemBytes: number): number;
+  gemmF32: Gemm;
+  gemmF64: Gemm;
+}
+
+/** Matrix products and convolutions. */
+export function linearKernels(wasm: LinearExports, heap: Heap, reference: LinearKernels): LinearKernels {
+  return {
+    gemm(dtype, shape, out, a, b) {
+      const { batch, m, n, k, accumulate } = shape;
+      if (m === 0 || n === 0) return;
+      const [aBatch, aRow, aColumn] = shape.aStrides;
+      const [bBatch, bRow, bColumn] = shape.bStrides;
+      const [outBatch, outRow] = shape.outStrides;
+      const itemBytes = dtype === "float32" ? 4 : 8;
+      const kernel = dtype === "float32" ? wasm.gemmF32 : wasm.gemmF64;
+      const scratch = heap.alloc(wasm.gemmScratch(n, k, itemBytes));
+      for (let z = 0; z < batch; z++) {
+        const [to, left, right] = [
+          out + z * outBatch * itemBytes,
+          a + z * aBatch * itemBytes,
+          b + z * bBatch * itemBytes,
+        ];
+        kernel(m, n, k, to, outRow, left, aRow, aColumn, right, bRow, bColumn, accumulate, scratch);
+      }
+      heap.free(scratch);
+    },
+    conv2d: reference.conv2d,
+    conv2dInputGrad: reference.conv2dInputGrad,
+    conv2dWeightGrad: reference.conv2dWeightGrad,
+    sumByChannel: reference.sumByChannel,
+  };
+}

@@ -1,0 +1,175 @@
+import type { NormKernels, Pointer } from "../backend.ts";
+import type { FloatDType } from "../dtype.ts";
+import type { Heap } from "../heap.ts";
+
+type MomentsByChannel = (
+  mean: Pointer,
+  m2: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  scratch: Pointer,
+) => void;
+type FinishMoments = (
+  invstd: Pointer,
+  runningMean: Pointer,
+  runningVar: Pointer,
+  mean: Pointer,
+  m2: Pointer,
+  channels: number,
+  count: number,
+  eps: number,
+  momentum: number,
+) => void;
+type Invstd = (out: Pointer, variance: Pointer, n: number, eps: number) => void;
+type NormalizeByChannel = (
+  y: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  mean: Pointer,
+  invstd: Pointer,
+  weight: Pointer,
+  bias: Pointer,
+  scratch: Pointer,
+  fused: boolean,
+) => void;
+type NormalizeByChannelGrad = (
+  gx: Pointer,
+  gWeight: Pointer,
+  gBias: Pointer,
+  g: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  mean: Pointer,
+  invstd: Pointer,
+  weight: Pointer,
+  batchStatistics: boolean,
+  scratch: Pointer,
+) => void;
+type MomentsByRow = (mean: Pointer, invstd: Pointer, x: Pointer, rows: number, length: number, eps: number) => void;
+type NormalizeByRow = (
+  y: Pointer,
+  x: Pointer,
+  rows: number,
+  groups: number,
+  channels: number,
+  inner: number,
+  mean: Pointer,
+  invstd: Pointer,
+  weight: Pointer,
+  bias: Pointer,
+) => void;
+type NormalizeByRowGrad = (
+  gx: Pointer,
+  gWeight: Pointer,
+  gBias: Pointer,
+  g: Pointer,
+  x: Pointer,
+  rows: number,
+  groups: number,
+  channels: number,
+  inner: number,
+  mean: Pointer,
+  invstd: Pointer,
+  weight: Pointer,
+  scratch: Pointer,
+) => void;
+
+/** What assembly/norm.ts and assembly/norm-rows.ts export. */
+export interface NormExports {
+  isFused(x: number): number;
+  momentsByChannelF32: MomentsByChannel;
+  momentsByChannelF64: MomentsByChannel;
+  finishMomentsF32: FinishMoments;
+  finishMomentsF64: FinishMoments;
+  invstdF32: Invstd;
+  invstdF64: Invstd;
+  normalizeByChannelF32: NormalizeByChannel;
+  normalizeByChannelF64: NormalizeByChannel;
+  normalizeByChannelGradF32: NormalizeByChannelGrad;
+  normalizeByChannelGradF64: NormalizeByChannelGrad;
+  momentsByRowF32: MomentsByRow;
+  momentsByRowF64: MomentsByRow;
+  normalizeByRowF32: NormalizeByRow;
+  normalizeByRowF64: NormalizeByRow;
+  normalizeByRowGradF32: NormalizeByRowGrad;
+  normalizeByRowGradF64: NormalizeByRowGrad;
+}
+
+/** Normalization. */
+export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
+  // 1 + 2⁻¹²: its square shows whether the processor's relaxed multiply-add rounds once.
+  const fused = wasm.isFused(1.000244140625) !== 0;
+  const is32 = (dtype: FloatDType) => dtype === "float32";
+
+  /** Runs with `bytes` of scratch memory. */
+  function withScratch(bytes: number, run: (scratch: Pointer) => void): void {
+    const scratch = heap.alloc(bytes);
+    try {
+      run(scratch);
+    } finally {
+      heap.free(scratch);
+    }
+  }
+
+  return {
+    momentsByChannel(dtype, mean, m2, x, outer, channels, inner) {
+      const kernel = is32(dtype) ? wasm.momentsByChannelF32 : wasm.momentsByChannelF64;
+      withScratch(16 * channels, (scratch) => kernel(mean, m2, x, outer, channels, inner, scratch));
+    },
+    finishMoments(dtype, invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum) {
+      const kernel = is32(dtype) ? wasm.finishMomentsF32 : wasm.finishMomentsF64;
+      kernel(invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum);
+    },
+    invstd(dtype, out, variance, n, eps) {
+      const kernel = is32(dtype) ? wasm.invstdF32 : wasm.invstdF64;
+      kernel(out, variance, n, eps);
+    },
+    normalizeByChannel(dtype, y, x, outer, channels, inner, mean, invstd, weight, bias) {
+      const kernel = is32(dtype) ? wasm.normalizeByChannelF32 : wasm.normalizeByChannelF64;
+      withScratch(16 * channels, (scratch) =>
+        kernel(y, x, outer, channels, inner, mean, invstd, weight, bias, scratch, fused),
+      );
+    },
+    normalizeByChannelGrad(
+      dtype,
+      gx,
+      gWeight,
+      gBias,
+      g,
+      x,
+      outer,
+      channels,
+      inner,
+      mean,
+      invstd,
+      weight,
+      batchStatistics,
+    ) {
+      const kernel = is32(dtype) ? wasm.normalizeByChannelGradF32 : wasm.normalizeByChannelGradF64;
+      withScratch(40 * channels, (scratch) =>
+        kernel(gx, gWeight, gBias, g, x, outer, channels, inner, mean, invstd, weight, batchStatistics, scratch),
+      );
+    },
+    momentsByRow(dtype, mean, invstd, x, rows, length, eps) {
+      const kernel = is32(dtype) ? wasm.momentsByRowF32 : wasm.momentsByRowF64;
+      kernel(mean, invstd, x, rows, length, eps);
+    },
+    normalizeByRow(dtype, y, x, shape, mean, invstd, weight, bias) {
+      const kernel = is32(dtype) ? wasm.normalizeByRowF32 : wasm.normalizeByRowF64;
+      kernel(y, x, shape.rows, shape.groups, shape.channels, shape.inner, mean, invstd, weight, bias);
+    },
+    normalizeByRowGrad(dtype, gx, gWeight, gBias, g, x, shape, mean, invstd, weight) {
+      const { rows, groups, channels, inner } = shape;
+      const kernel = is32(dtype) ? wasm.normalizeByRowGradF32 : wasm.normalizeByRowGradF64;
+      withScratch(16 + 16 * groups * channels, (scratch) =>
+        kernel(gx, gWeight, gBias, g, x, rows, groups, channels, inner, mean, invstd, weight, scratch),
+      );
+    },
+  };
+}
