@@ -1,5 +1,5 @@
 import { defaultGenerator, type Generator } from "../tensor/generator.ts";
-import { closeScope, openScope, type Scope } from "../tensor/memory.ts";
+import { closeScope, leaveScope, openScope, type Scope } from "../tensor/memory.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { type Collatable, defaultCollate } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
@@ -96,7 +96,7 @@ export class DataLoader<Sample, Batch> implements AsyncIterable<Batch> {
         yield await this.load(indices);
       }
     } finally {
-      if (scope) closeScope(scope);
+      if (scope) leaveScope(scope);
     }
   }
 }

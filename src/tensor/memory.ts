@@ -6,7 +6,8 @@ import { ArgumentError, OutOfMemoryError, ReleasedTensorError } from "../util/er
  * Who gives tensor memory back. The garbage collector sees only the small JavaScript objects, never the megabytes they
  * stand for, so memory follows the program's structure instead:
  *
- * - A scope is what runs during one iteration over a loader, or inside `tidy`. What was made in it goes when it ends.
+ * - A scope is what runs during one iteration over a loader, or inside `tidy`. What was made in it goes when the next iteration
+ *   begins, or `tidy` ends.
  * - What is pinned stays: parameters, buffers, gradients, optimizer state, and whatever `keep()` was called on.
  * - A loop without a loader is recognised by its optimizer (StepMemory below).
  * - A finalizer frees what becomes unreachable elsewhere. It is only the safety net: it runs when the collector likes.
@@ -31,10 +32,9 @@ class Allocation {
 /** What was made during one stretch of the program and is not pinned. */
 export class Scope {
   readonly allocations = new Set<Allocation>();
-  readonly since: number;
-  constructor(readonly kind: "program" | "iteration" | "tidy") {
-    this.since = serial;
-  }
+  /** the last iteration of a loop that has ended: readable until the next iteration begins here */
+  ended: Scope | null = null;
+  constructor(readonly kind: "program" | "iteration" | "tidy") {}
 }
 
 let serial = 0;
@@ -145,6 +145,7 @@ function allocateOrExplain(bytes: number): Pointer {
 
 /** Opens a scope; what is made from now on belongs to it. */
 export function openScope(kind: "iteration" | "tidy"): Scope {
+  if (kind === "iteration") releaseEnded(top());
   const scope = new Scope(kind);
   scopes.push(scope);
   return scope;
@@ -154,13 +155,30 @@ export function openScope(kind: "iteration" | "tidy"): Scope {
 export function closeScope(scope: Scope): void {
   const position = scopes.indexOf(scope);
   if (position < 0) return;
-  for (const closed of scopes.splice(position)) {
-    for (const allocation of closed.allocations) {
-      allocation.live = false;
-      heap.free(allocation.pointer);
-    }
-    closed.allocations.clear();
+  for (const closed of scopes.splice(position)) releaseAll(closed);
+}
+
+/** Ends the last iteration of a loop. Its tensors can still be read after the loop, until another iteration begins at the same place. */
+export function leaveScope(scope: Scope): void {
+  const position = scopes.indexOf(scope);
+  if (position < 0) return;
+  for (const inner of scopes.splice(position).slice(1)) releaseAll(inner);
+  releaseEnded(top());
+  top().ended = scope;
+}
+
+function releaseEnded(scope: Scope): void {
+  if (scope.ended) releaseAll(scope.ended);
+  scope.ended = null;
+}
+
+function releaseAll(scope: Scope): void {
+  releaseEnded(scope);
+  for (const allocation of scope.allocations) {
+    allocation.live = false;
+    heap.free(allocation.pointer);
   }
+  scope.allocations.clear();
 }
 
 /** The number that the next storage's `born` will have. */
@@ -201,13 +219,13 @@ export function memoryUsage(): MemoryUsage {
     for (const allocation of scope.allocations) bytes += allocation.bytes;
     return bytes;
   };
-  const inner = scopes.slice(1);
+  const inner = [...scopes.slice(1), ...scopes.flatMap((scope) => (scope.ended ? [scope.ended] : []))];
   const { peak, reserved } = heap.usage();
   return {
     pinned: sum(pinned),
     scoped: inner.reduce((bytes, scope) => bytes + sum(scope), 0),
     program: sum(program),
-    tensors: pinned.allocations.size + scopes.reduce((count, scope) => count + scope.allocations.size, 0),
+    tensors: [pinned, program, ...inner].reduce((count, scope) => count + scope.allocations.size, 0),
     peak,
     reserved,
   };
