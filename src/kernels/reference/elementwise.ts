@@ -12,7 +12,15 @@ function scalar(dtype: FloatDType, value: number): number {
   return dtype === "float32" ? Math.fround(value) : value;
 }
 
-function mapFloats(v: Floats, out: number, x: number, n: number, f: (x: number, p: number, q: number) => number, p: number, q: number): void {
+function mapFloats(
+  v: Floats,
+  out: number,
+  x: number,
+  n: number,
+  f: (x: number, p: number, q: number) => number,
+  p: number,
+  q: number,
+): void {
   for (let i = 0; i < n; i++) v[out + i] = f(v[x + i], p, q);
 }
 

@@ -99,7 +99,8 @@ function nll(
   for (let b = 0, k = 0; b < n; b++) {
     for (let i = 0; i < inner; i++, k++) {
       const t = readIndex(heap.i32, targets + k);
-      v[o + k] = t === ignoreIndex ? 0 : -v[first + (b * classes + t) * inner + i] * (weight === 0 ? 1 : v[weights + t]);
+      v[o + k] =
+        t === ignoreIndex ? 0 : -v[first + (b * classes + t) * inner + i] * (weight === 0 ? 1 : v[weights + t]);
     }
   }
   return -1;

@@ -6,7 +6,10 @@ import { toInt64 } from "./memory.ts";
 type Binary<T> = (a: T, b: T) => T;
 
 function zeroDivision(): never {
-  throw new ArgumentError("ZeroDivisionError", "an integer was divided by 0; convert to float32 first to get inf or nan");
+  throw new ArgumentError(
+    "ZeroDivisionError",
+    "an integer was divided by 0; convert to float32 first to get inf or nan",
+  );
 }
 
 function powInt32(a: number, b: number): number {
@@ -84,7 +87,12 @@ export function binaryOfBigints(op: BinaryOp): Binary<bigint> {
 }
 
 /** The function of one element of int32, uint8 or bool, its scalars bound; storing wraps to the dtype's width. */
-export function unaryOfNumbers(op: UnaryOp, dtype: "int32" | "uint8" | "bool", p: number, q: number): (x: number) => number {
+export function unaryOfNumbers(
+  op: UnaryOp,
+  dtype: "int32" | "uint8" | "bool",
+  p: number,
+  q: number,
+): (x: number) => number {
   const functions: Record<IntUnaryOp, (x: number) => number> = {
     neg: (x) => -x,
     abs: Math.abs,

@@ -3,7 +3,16 @@ import type { FloatDType } from "../dtype.ts";
 import { type Floats, floats, position } from "./views.ts";
 
 /** One row of a product into `row` (float64): k in order, over columns in the inner loop unless k is what lies contiguous in b. */
-function gemmRow(row: Float64Array, v: Floats, a: number, aStep: number, b: number, bRow: number, bColumn: number, k: number): void {
+function gemmRow(
+  row: Float64Array,
+  v: Floats,
+  a: number,
+  aStep: number,
+  b: number,
+  bRow: number,
+  bColumn: number,
+  k: number,
+): void {
   const n = row.length;
   if (bRow === 1 && bColumn !== 1) {
     for (let j = 0; j < n; j++) {
@@ -59,7 +68,11 @@ function eachTapRow(s: Conv2dShape, y: number, x: number, row: TapRow): void {
 }
 
 /** Calls `visit` for every input channel of the output channel's group and every tap, with the channel and the tap's position in w. */
-function eachTap(s: Conv2dShape, outChannel: number, visit: (inChannel: number, y: number, x: number, weightAt: number) => void): void {
+function eachTap(
+  s: Conv2dShape,
+  outChannel: number,
+  visit: (inChannel: number, y: number, x: number, weightAt: number) => void,
+): void {
   const width = s.inChannels / s.groups;
   const group = Math.floor(outChannel / (s.outChannels / s.groups));
   let at = outChannel * width * s.kernelHeight * s.kernelWidth;
@@ -136,7 +149,14 @@ function conv2dWeightGrad(dtype: FloatDType, s: Conv2dShape, gw: Pointer, g: Poi
   }
 }
 
-function sumByChannel(dtype: FloatDType, out: Pointer, x: Pointer, outer: number, channels: number, inner: number): void {
+function sumByChannel(
+  dtype: FloatDType,
+  out: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+): void {
   const v = floats(dtype);
   const [o, first] = [position(dtype, out), position(dtype, x)];
   for (let c = 0; c < channels; c++) {

@@ -1,3 +1,5 @@
+import type { FloatDType } from "../dtype.ts";
+
 /*
  * Scalar mathematics that JavaScript lacks, in float64.
  */
@@ -19,6 +21,11 @@ export function fma32(a: number, b: number, c: number): number {
   const part = sum - product;
   const error = product - (sum - part) + (c - part);
   return error !== 0 && error > 0 === rest > 0 ? other : rounded;
+}
+
+/** Rounds to the dtype: where PyTorch's bits are owed, every float32 operation is rounded on its own. */
+export function rounder(dtype: FloatDType): (x: number) => number {
+  return dtype === "float32" ? Math.fround : (x) => x;
 }
 
 /** a·b + c in float64, not fused: JavaScript has no fused one, and only float32 results are matched to the bit. */
@@ -59,8 +66,8 @@ const MIDDLE_Q = [
   4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
 ];
 const LARGE_P = [
-  1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1, 1.60837851487422766e-2,
-  6.58749161529837803e-4,
+  1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1,
+  1.60837851487422766e-2, 6.58749161529837803e-4,
 ];
 const LARGE_Q = [
   1, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3,

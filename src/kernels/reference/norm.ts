@@ -1,13 +1,9 @@
 import type { NormKernels, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
-import { fma32, mulAdd } from "./math.ts";
+import { normalizeByChannelGrad } from "./channelGrad.ts";
+import { fma32, mulAdd, rounder } from "./math.ts";
 import { rowKernels } from "./rows.ts";
 import { floats, position } from "./views.ts";
-
-/** Rounds to the dtype: where PyTorch's bits are owed, every float32 operation is rounded on its own. */
-function rounder(dtype: FloatDType): (x: number) => number {
-  return dtype === "float32" ? Math.fround : (x) => x;
-}
 
 function momentsByChannel(
   dtype: FloatDType,
@@ -22,7 +18,7 @@ function momentsByChannel(
   const [m, s, first] = [position(dtype, mean), position(dtype, m2), position(dtype, x)];
   const count = outer * inner;
   // PyTorch's contiguous kernel takes the deviations from the rounded mean and rounds each; elsewhere nothing is rounded but the result.
-  const round = inner > 1 ? rounder(dtype) : (value: number) => value;
+  const round = rounder(inner > 1 ? dtype : "float64");
   for (let c = 0; c < channels; c++) {
     let sum = 0;
     for (let n = 0; n < outer; n++) {
@@ -100,51 +96,6 @@ function normalizeByChannel(
     for (let n = 0; n < outer; n++) {
       const row = (n * channels + c) * inner;
       for (let i = row; i < row + inner; i++) v[o + i] = fma(v[first + i], scale, shift);
-    }
-  }
-}
-
-function normalizeByChannelGrad(
-  dtype: FloatDType,
-  gx: Pointer,
-  gWeight: Pointer,
-  gBias: Pointer,
-  g: Pointer,
-  x: Pointer,
-  outer: number,
-  channels: number,
-  inner: number,
-  mean: Pointer,
-  invstdPointer: Pointer,
-  weight: Pointer,
-  batchStatistics: boolean,
-): void {
-  const v = floats(dtype);
-  const [o, gi, xi] = [position(dtype, gx), position(dtype, g), position(dtype, x)];
-  const [m, s, w] = [position(dtype, mean), position(dtype, invstdPointer), position(dtype, weight)];
-  const [gw, gb] = [position(dtype, gWeight), position(dtype, gBias)];
-  const count = outer * inner;
-  for (let c = 0; c < channels; c++) {
-    const average = v[m + c];
-    const scale = v[s + c];
-    let sum = 0;
-    let dot = 0;
-    for (let n = 0; n < outer; n++) {
-      const row = (n * channels + c) * inner;
-      for (let i = row; i < row + inner; i++) {
-        sum += v[gi + i];
-        dot += v[gi + i] * (v[xi + i] - average);
-      }
-    }
-    if (gWeight !== 0) v[gw + c] = dot * scale;
-    if (gBias !== 0) v[gb + c] = sum;
-    if (gx === 0) continue;
-    const factor = scale * (weight === 0 ? 1 : v[w + c]);
-    const gMean = batchStatistics ? sum / count : 0;
-    const slope = batchStatistics ? (dot * scale * scale) / count : 0;
-    for (let n = 0; n < outer; n++) {
-      const row = (n * channels + c) * inner;
-      for (let i = row; i < row + inner; i++) v[o + i] = (v[gi + i] - gMean - (v[xi + i] - average) * slope) * factor;
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { AdamStep, OptimizerKernels, Pointer, RmspropStep, SgdStep } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
-import { fma32, mulAdd } from "./math.ts";
+import { fma32, mulAdd, rounder } from "./math.ts";
 import { floats, position } from "./views.ts";
 
 /*
@@ -14,7 +14,7 @@ interface Arithmetic {
 }
 
 function arithmetic(dtype: FloatDType): Arithmetic {
-  return dtype === "float32" ? { round: Math.fround, fma: fma32 } : { round: (x) => x, fma: mulAdd };
+  return { round: rounder(dtype), fma: dtype === "float32" ? fma32 : mulAdd };
 }
 
 function sgd(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, buffer: Pointer, step: SgdStep): void {
@@ -52,7 +52,9 @@ function adam(
   const sign = step.maximize ? -1 : 1;
   const decay = step.decoupled ? 0 : round(step.weightDecay);
   const shrink = step.decoupled ? round(1 - step.lr * step.weightDecay) : 1;
-  const [beta1, rest1, beta2, rest2, eps] = [step.beta1, 1 - step.beta1, step.beta2, 1 - step.beta2, step.eps].map(round);
+  const [beta1, rest1, beta2, rest2, eps] = [step.beta1, 1 - step.beta1, step.beta2, 1 - step.beta2, step.eps].map(
+    round,
+  );
   const minusStep = round(-step.lr / (1 - step.beta1 ** step.step));
   const correction = round(Math.sqrt(1 - step.beta2 ** step.step));
   for (let i = 0; i < n; i++) {

@@ -64,7 +64,11 @@ function bothAdaptive(s: Pool2dShape): Windows {
 }
 
 /** Calls `cell` for every output, with its number, its input plane's position, and its windows. */
-function eachOutput(s: Pool2dShape, w: Windows, cell: (k: number, plane: number, row: Window, column: Window) => void): void {
+function eachOutput(
+  s: Pool2dShape,
+  w: Windows,
+  cell: (k: number, plane: number, row: Window, column: Window) => void,
+): void {
   const size = s.inHeight * s.inWidth;
   for (let p = 0, k = 0; p < s.planes; p++) {
     for (const row of w.rows) for (const column of w.columns) cell(k++, p * size, row, column);
@@ -111,7 +115,14 @@ function divisor(s: Pool2dShape, row: Window, column: Window): number {
   return (row.end - row.start) * (column.end - column.start);
 }
 
-function average(dtype: FloatDType, s: Pool2dShape, w: Windows, divide: typeof divisor, out: Pointer, x: Pointer): void {
+function average(
+  dtype: FloatDType,
+  s: Pool2dShape,
+  w: Windows,
+  divide: typeof divisor,
+  out: Pointer,
+  x: Pointer,
+): void {
   const v = floats(dtype);
   const [o, xi] = [position(dtype, out), position(dtype, x)];
   eachOutput(s, w, (k, plane, row, column) => {
@@ -126,7 +137,14 @@ function average(dtype: FloatDType, s: Pool2dShape, w: Windows, divide: typeof d
   });
 }
 
-function averageGrad(dtype: FloatDType, s: Pool2dShape, w: Windows, divide: typeof divisor, gx: Pointer, g: Pointer): void {
+function averageGrad(
+  dtype: FloatDType,
+  s: Pool2dShape,
+  w: Windows,
+  divide: typeof divisor,
+  gx: Pointer,
+  g: Pointer,
+): void {
   const v = floats(dtype);
   const [o, gi] = [position(dtype, gx), position(dtype, g)];
   const sums = new Float64Array(s.planes * s.inHeight * s.inWidth);

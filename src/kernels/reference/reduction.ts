@@ -22,7 +22,10 @@ function fold<T>(v: Elements<T>, start: number, size: number, step: number, firs
 }
 
 /** The accumulator of a sum or product of numbers: its start, and the step. Floats in float64, integers modulo 2³². */
-function accumulator(op: "sum" | "mean" | "prod", dtype: Exclude<DType, "int64">): [number, (a: number, x: number) => number] {
+function accumulator(
+  op: "sum" | "mean" | "prod",
+  dtype: Exclude<DType, "int64">,
+): [number, (a: number, x: number) => number] {
   if (isFloat(dtype)) return op === "prod" ? [1, (a, x) => a * x] : [0, (a, x) => a + x];
   if (op === "mean") throw meanOfIntegers(dtype);
   if (dtype === "bool") return op === "sum" ? [0, (a, x) => a | x] : [1, (a, x) => a & x];
@@ -36,7 +39,14 @@ function meanOfIntegers(dtype: DType): DTypeError {
   );
 }
 
-function reduceInt64(op: "sum" | "mean" | "prod", o: number, x: number, outer: number, size: number, inner: number): void {
+function reduceInt64(
+  op: "sum" | "mean" | "prod",
+  o: number,
+  x: number,
+  outer: number,
+  size: number,
+  inner: number,
+): void {
   if (op === "mean") throw meanOfIntegers("int64");
   const { i64 } = heap;
   const isSum = op === "sum";
@@ -47,7 +57,15 @@ function reduceInt64(op: "sum" | "mean" | "prod", o: number, x: number, outer: n
 }
 
 /** any, or all when `all`: whether a value different from 0 (or equal to 0) occurs. */
-function logical(all: boolean, dtype: DType, out: Pointer, x: Pointer, outer: number, size: number, inner: number): void {
+function logical(
+  all: boolean,
+  dtype: DType,
+  out: Pointer,
+  x: Pointer,
+  outer: number,
+  size: number,
+  inner: number,
+): void {
   const v: Elements<number | bigint> = dtype === "int64" ? heap.i64 : numbers(dtype);
   const zero = dtype === "int64" ? 0n : 0;
   const first = position(dtype, x);
@@ -59,7 +77,15 @@ function logical(all: boolean, dtype: DType, out: Pointer, x: Pointer, outer: nu
   });
 }
 
-function reduce(op: ReduceOp, dtype: DType, out: Pointer, x: Pointer, outer: number, size: number, inner: number): void {
+function reduce(
+  op: ReduceOp,
+  dtype: DType,
+  out: Pointer,
+  x: Pointer,
+  outer: number,
+  size: number,
+  inner: number,
+): void {
   if (op === "max" || op === "min") return extremum(op, dtype, out, 0, x, outer, size, inner);
   if (op === "any" || op === "all") return logical(op === "all", dtype, out, x, outer, size, inner);
   const o = position(dtype, out);
@@ -136,7 +162,15 @@ function variance(
   });
 }
 
-function softmax(dtype: FloatDType, log: boolean, out: Pointer, x: Pointer, outer: number, size: number, inner: number): void {
+function softmax(
+  dtype: FloatDType,
+  log: boolean,
+  out: Pointer,
+  x: Pointer,
+  outer: number,
+  size: number,
+  inner: number,
+): void {
   const v = floats(dtype);
   const [o, first] = [position(dtype, out), position(dtype, x)];
   eachCell(outer, size, inner, (_, start) => {

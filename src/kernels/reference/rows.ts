@@ -6,7 +6,15 @@ import { floats, position } from "./views.ts";
  * Normalization by rows: layer, group and instance norm. Everything in float64, rounded once.
  */
 
-function momentsByRow(dtype: FloatDType, mean: Pointer, invstd: Pointer, x: Pointer, rows: number, length: number, eps: number): void {
+function momentsByRow(
+  dtype: FloatDType,
+  mean: Pointer,
+  invstd: Pointer,
+  x: Pointer,
+  rows: number,
+  length: number,
+  eps: number,
+): void {
   const v = floats(dtype);
   const [m, s, first] = [position(dtype, mean), position(dtype, invstd), position(dtype, x)];
   for (let r = 0; r < rows; r++) {
