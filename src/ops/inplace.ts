@@ -178,7 +178,7 @@ export function clamp_(x: Tensor, options: { min?: number; max?: number }): Tens
 }
 
 /** Where a random fill draws from. */
-interface Drawing {
+export interface Drawing {
   /** Default: the generator that `manualSeed` seeds. */
   generator?: Generator;
 }

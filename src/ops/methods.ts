@@ -1,0 +1,119 @@
+import { type BackwardOptions, backward } from "../autograd/engine.ts";
+import type { DType } from "../tensor/dtype.ts";
+import { tensorString } from "../tensor/printing.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import * as arithmetic from "./arithmetic.ts";
+import * as binary from "./binary.ts";
+import * as compare from "./compare.ts";
+import { convert } from "./convert.ts";
+import * as indexing from "./indexing.ts";
+import * as inplace from "./inplace.ts";
+import * as pointwise from "./pointwise.ts";
+import * as slicing from "./slicing.ts";
+import * as views from "./views.ts";
+
+/*
+ * Every operation whose first argument is a tensor, as a method of that tensor: x.add(y) is add(x, y). The documentation is the function's.
+ */
+
+/** A function without its first argument; overloads for numbers in that place are no methods. */
+type Method<F> = F extends { (x: Tensor, ...rest: infer A): infer R; (x: number, ...rest: infer _): unknown }
+  ? (...rest: A) => R
+  : F extends { (x: Tensor, ...rest: infer A): infer R; (x: Tensor, ...rest: infer B): infer S }
+    ? [A, B] extends [B, A]
+      ? (...rest: B) => S
+      : { (...rest: A): R; (...rest: B): S }
+    : F extends (x: Tensor, ...rest: infer A) => infer R
+      ? (...rest: A) => R
+      : never;
+
+/** Exports that are no methods, or whose methods take their arguments in another order. */
+const HIDDEN = ["resultType", "toFloat", "where"] as const;
+
+const families = [arithmetic, binary, compare, indexing, inplace, pointwise, slicing, views];
+
+type Functions = typeof arithmetic &
+  typeof binary &
+  typeof compare &
+  typeof indexing &
+  typeof inplace &
+  typeof pointwise &
+  typeof slicing &
+  typeof views;
+
+type Methods<F> = { [Name in keyof F as Exclude<Name, (typeof HIDDEN)[number]>]: Method<F[Name]> };
+
+/** The operations as methods. */
+export interface TensorMethods extends Methods<Functions> {}
+
+declare module "../tensor/tensor.js" {
+  interface Tensor extends TensorMethods {
+    /** The values in another dtype, as torch.Tensor.to; the tensor itself if it has that dtype. */
+    to(dtype: DType): Tensor;
+    /** The values where the condition holds, `other` elsewhere, as torch.Tensor.where. */
+    where(condition: Tensor, other: Tensor | number): Tensor;
+    /** The values as float32, as torch.Tensor.float. */
+    float(): Tensor;
+    /** The values as float64, as torch.Tensor.double. */
+    double(): Tensor;
+    /** The values as int32, truncated, as torch.Tensor.int. */
+    int(): Tensor;
+    /** The values as int64, truncated, as torch.Tensor.long. */
+    long(): Tensor;
+    /** Where the values are not 0, as torch.Tensor.bool. */
+    bool(): Tensor;
+    /**
+     * Computes the gradient of this tensor and adds it to the `grad` of every leaf it was computed from, as torch.Tensor.backward.
+     * @param gradient the gradient of something with respect to this tensor; may be left out for a single number
+     * @throws AutogradError with PyTorch's sentences
+     */
+    backward(gradient?: Tensor | null, options?: BackwardOptions): void;
+    /** As PyTorch prints it. */
+    toString(): string;
+  }
+}
+
+function attach(name: string | symbol, value: unknown): void {
+  Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
+}
+
+for (const [name, run] of families.flatMap((family) => Object.entries(family))) {
+  if ((HIDDEN as readonly string[]).includes(name)) continue;
+  const f = run as (x: Tensor, ...rest: unknown[]) => unknown;
+  attach(name, function (this: Tensor, ...rest: unknown[]) {
+    return f(this, ...rest);
+  });
+}
+
+attach("to", function (this: Tensor, dtype: DType) {
+  return convert(this, dtype);
+});
+
+attach("where", function (this: Tensor, condition: Tensor, other: Tensor | number) {
+  return compare.where(condition, this, other);
+});
+
+const conversions: Record<string, DType> = {
+  float: "float32",
+  double: "float64",
+  int: "int32",
+  long: "int64",
+  bool: "bool",
+};
+for (const [name, dtype] of Object.entries(conversions)) {
+  attach(name, function (this: Tensor) {
+    return convert(this, dtype);
+  });
+}
+
+attach("backward", function (this: Tensor, gradient?: Tensor | null, options?: BackwardOptions) {
+  backward([this], [gradient], options);
+});
+
+attach("toString", function (this: Tensor) {
+  return tensorString(this);
+});
+// what console.log shows in Node
+attach(Symbol.for("nodejs.util.inspect.custom"), function (this: Tensor) {
+  return tensorString(this);
+});
