@@ -6,6 +6,15 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const only = process.argv.slice(2);
 
+// The library runs on 20.12, but vitest's vite does not.
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major === 20 && minor < 19) {
+  console.error(
+    `evenkeel runs on Node ${process.versions.node}, its tests need 20.19 or newer: install it and run again.`,
+  );
+  process.exit(1);
+}
+
 const CHECKS = [
   {
     name: "lint and format",
