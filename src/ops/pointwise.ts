@@ -183,7 +183,6 @@ export function abs(x: Tensor): Tensor {
  * ```
  */
 export function sign(x: Tensor): Tensor {
-  if (x.dtype === "bool") return convert(convert(x, "uint8"), "bool");
   return record("SignBackward0", unaryKernel("sign", x), [x], (g) => [filled(g.shape, g.dtype, 0)]);
 }
 
