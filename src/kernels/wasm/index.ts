@@ -1,12 +1,21 @@
 import type { Backend } from "../backend.ts";
 import { heap } from "../heap.ts";
 import { type ElementwiseExports, elementwiseKernels } from "./elementwise.ts";
+import { type IndexExports, indexKernels } from "./indexing.ts";
 import { type LinearExports, linearKernels } from "./linear.ts";
 import { type MemoryExports, memoryKernels } from "./memory.ts";
 import { instantiate, type SimdBuild } from "./module.ts";
 import { type NormExports, normKernels } from "./norm.ts";
+import { type OptimizerExports, optimizerKernels } from "./optimizer.ts";
+import { type ReductionExports, reductionKernels } from "./reduction.ts";
 
-type Exports = MemoryExports & ElementwiseExports & LinearExports & NormExports;
+type Exports = MemoryExports &
+  ElementwiseExports &
+  ReductionExports &
+  IndexExports &
+  LinearExports &
+  NormExports &
+  OptimizerExports;
 
 /**
  * The WebAssembly backend: each family of kernels wrapped, and what it does not compute itself left to `reference`.
@@ -18,8 +27,11 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
     ...reference,
     ...memoryKernels(wasm),
     ...elementwiseKernels(wasm, reference),
+    ...reductionKernels(wasm, reference),
+    ...indexKernels(wasm, reference),
     ...linearKernels(wasm, heap, reference),
     ...normKernels(wasm, heap),
+    ...optimizerKernels(wasm),
     name: "wasm",
     simd,
     threads: 1,

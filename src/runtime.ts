@@ -1,0 +1,79 @@
+import { platform } from "#platform";
+import { createReferenceBackend } from "./kernels/reference/index.ts";
+import { backend, chooseBackend, registerBackend } from "./kernels/registry.ts";
+import { createWasmBackend } from "./kernels/wasm/index.ts";
+import { supportsSimd } from "./kernels/wasm/module.ts";
+import { EnvironmentError } from "./util/errors.ts";
+
+/** A set of kernels that can be chosen: plain TypeScript, or WebAssembly without or with fused multiply-add. */
+export type BackendName = "reference" | "wasm-base" | "wasm-relaxed";
+
+/** What computes now. */
+export interface RuntimeInfo {
+  /** "wasm", or "reference" for plain TypeScript */
+  readonly backend: string;
+  /** the WebAssembly build: "relaxed" with fused multiply-add, "base" without, "none" for plain TypeScript */
+  readonly simd: "relaxed" | "base" | "none";
+  readonly threads: number;
+}
+
+/** An environment variable that has to be one of `allowed`, or absent. */
+function environment(name: string, allowed: readonly string[]): string | undefined {
+  const value = platform.environment(name);
+  if (!value) return undefined;
+  if (!allowed.includes(value)) {
+    throw new EnvironmentError(`${name} is "${value}"`, `set it to ${allowed.join(" or ")}, or to nothing`);
+  }
+  return value;
+}
+
+function preferred(): BackendName {
+  const kind = environment("EVENKEEL_BACKEND", ["reference", "wasm"]);
+  const simd = environment("EVENKEEL_SIMD", ["base", "relaxed"]);
+  if (kind === "reference") return "reference";
+  if (simd) return simd === "base" ? "wasm-base" : "wasm-relaxed";
+  if (supportsSimd("relaxed")) return "wasm-relaxed";
+  return kind === "wasm" || supportsSimd("base") ? "wasm-base" : "reference";
+}
+
+/**
+ * Which kernels compute: the backend, its SIMD build and its number of threads.
+ *
+ * At the start the fastest set that the JavaScript runtime can run is chosen, unless the environment variables
+ * EVENKEEL_BACKEND (reference or wasm) and EVENKEEL_SIMD (base or relaxed) say otherwise.
+ *
+ * @example
+ * ```ts
+ * import { runtimeInfo } from "evenkeel";
+ *
+ * const { backend, simd, threads } = runtimeInfo();
+ * console.log(`${backend}, ${simd} SIMD, ${threads} thread(s)`);
+ * ```
+ */
+export function runtimeInfo(): RuntimeInfo {
+  const { name, simd, threads } = backend();
+  return { backend: name, simd, threads };
+}
+
+/**
+ * Chooses the kernels that compute from now on. All share one memory, so tensors stay valid.
+ * @throws EnvironmentError when the name is unknown, or the JavaScript runtime lacks the SIMD instructions
+ *
+ * @example
+ * ```ts
+ * import { runtimeInfo, setBackend } from "evenkeel";
+ *
+ * const before = runtimeInfo();
+ * setBackend("reference");
+ * runtimeInfo().backend; // => "reference"
+ * setBackend(before.backend === "reference" ? "reference" : `wasm-${before.simd}` as "wasm-base");
+ * ```
+ */
+export function setBackend(name: BackendName): void {
+  chooseBackend(name);
+}
+
+registerBackend("reference", createReferenceBackend);
+registerBackend("wasm-base", () => createWasmBackend("base", createReferenceBackend()));
+registerBackend("wasm-relaxed", () => createWasmBackend("relaxed", createReferenceBackend()));
+chooseBackend(preferred());
