@@ -56,7 +56,10 @@ function convert(from: DType, to: DType, out: number, x: number, n: number): voi
     else numbers(from).copyWithin(yi, xi, xi + n);
     return;
   }
-  if (from === "int64") return convertFromInt64(to as Exclude<DType, "int64">, yi, xi, n);
+  if (from === "int64") {
+    convertFromInt64(to as Exclude<DType, "int64">, yi, xi, n);
+    return;
+  }
   const source = numbers(from);
   if (to === "int64") {
     const { i64 } = heap;

@@ -85,7 +85,7 @@ function maxPool(dtype: FloatDType, s: Pool2dShape, w: Windows, out: Pointer, in
       for (let c = column.start; c < column.end; c += column.step) {
         const value = v[xi + plane + h * s.inWidth + c];
         // As in PyTorch the last NaN of a window is the one that is pointed at.
-        if (value > best || value !== value) {
+        if (value > best || Number.isNaN(value)) {
           best = value;
           bestAt = h * s.inWidth + c;
         }

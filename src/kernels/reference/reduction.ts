@@ -21,6 +21,21 @@ function fold<T>(v: Elements<T>, start: number, size: number, step: number, firs
   return total;
 }
 
+function sumFloats(
+  op: "sum" | "mean",
+  v: Floats,
+  o: number,
+  first: number,
+  outer: number,
+  size: number,
+  inner: number,
+): void {
+  const divisor = op === "mean" ? size : 1;
+  eachCell(outer, size, inner, (k, start) => {
+    v[o + k] = sum(v, first + start, size, inner) / divisor;
+  });
+}
+
 /** The accumulator of a sum or product of numbers: its start, and the step. Floats in float64, integers modulo 2³². */
 function accumulator(
   op: "sum" | "mean" | "prod",
@@ -86,33 +101,28 @@ function reduce(
   size: number,
   inner: number,
 ): void {
-  if (op === "max" || op === "min") return extremum(op, dtype, out, 0, x, outer, size, inner);
-  if (op === "any" || op === "all") return logical(op === "all", dtype, out, x, outer, size, inner);
   const o = position(dtype, out);
   const first = position(dtype, x);
-  if (dtype === "int64") return reduceInt64(op, o, first, outer, size, inner);
-  if (isFloat(dtype) && op !== "prod") {
-    const v = floats(dtype);
-    const divisor = op === "mean" ? size : 1;
+  if (op === "max" || op === "min") extremum(op, dtype, out, 0, x, outer, size, inner);
+  else if (op === "any" || op === "all") logical(op === "all", dtype, out, x, outer, size, inner);
+  else if (dtype === "int64") reduceInt64(op, o, first, outer, size, inner);
+  else if (isFloat(dtype) && op !== "prod") sumFloats(op, floats(dtype), o, first, outer, size, inner);
+  else {
+    const v: Elements<number> = numbers(dtype);
+    const [initial, f] = accumulator(op, dtype);
     eachCell(outer, size, inner, (k, start) => {
-      v[o + k] = sum(v, first + start, size, inner) / divisor;
+      v[o + k] = fold(v, first + start, size, inner, initial, f);
     });
-    return;
   }
-  const v: Elements<number> = numbers(dtype);
-  const [initial, f] = accumulator(op, dtype);
-  eachCell(outer, size, inner, (k, start) => {
-    v[o + k] = fold(v, first + start, size, inner, initial, f);
-  });
 }
 
 /** How far along its row the first largest (or smallest) element lies; the first NaN, if there is one. */
 function findExtremum(v: Elements<number | bigint>, start: number, size: number, step: number, max: boolean): number {
   let best = v[start];
   let bestAt = 0;
-  for (let j = 1; j < size && best === best; j++) {
+  for (let j = 1; j < size && !Number.isNaN(best); j++) {
     const value = v[start + j * step];
-    if (value !== value || (max ? value > best : value < best)) {
+    if (Number.isNaN(value) || (max ? value > best : value < best)) {
       best = value;
       bestAt = j;
     }
