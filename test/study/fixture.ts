@@ -15,7 +15,10 @@ const range = (n: number, f: (i: number) => number) => Array.from({ length: n },
 function curve(norm: NormKind, steps: number[]): number[] {
   const random = noise(norm === "batch" ? 3 : 4);
   return steps.map((s) => {
-    const level = norm === "batch" ? 0.979 - 0.75 * Math.exp(-s / 160) - 0.05 * Math.exp(-s / 900) : 0.113 + 0.79 * sigmoid((s - 1500) / 330);
+    const level =
+      norm === "batch"
+        ? 0.979 - 0.75 * Math.exp(-s / 160) - 0.05 * Math.exp(-s / 900)
+        : 0.113 + 0.79 * sigmoid((s - 1500) / 330);
     return Math.min(0.99, Math.max(0.08, level + 0.008 * random()));
   });
 }
@@ -25,7 +28,10 @@ function unit(norm: NormKind, steps: number[]): UnitPercentiles {
   const at = (s: number) =>
     norm === "batch"
       ? { mid: 0.1 + 0.1 * random(), half: 1 + 0.4 * (1 - Math.exp(-s / 1200)) }
-      : { mid: -2.2 * sigmoid((s - 1400) / 260) + 0.6 * sigmoid((s - 2300) / 200), half: 0.02 + 2.8 * sigmoid((s - 1700) / 300) };
+      : {
+          mid: -2.2 * sigmoid((s - 1400) / 260) + 0.6 * sigmoid((s - 2300) / 200),
+          half: 0.02 + 2.8 * sigmoid((s - 1700) / 300),
+        };
   const points = steps.map(at);
   return {
     layer: 3,
@@ -37,7 +43,11 @@ function unit(norm: NormKind, steps: number[]): UnitPercentiles {
   };
 }
 
-function sweep(values: number[], norms: NormKind[], accuracy: (norm: NormKind, value: number) => number | null): SweepRun[] {
+function sweep(
+  values: number[],
+  norms: NormKind[],
+  accuracy: (norm: NormKind, value: number) => number | null,
+): SweepRun[] {
   const random = noise(11);
   return norms.flatMap((norm) =>
     values.map((value) => {
@@ -67,7 +77,13 @@ export function fixture(): StudyResults {
   const sizes = [2, 4, 8, 16, 32, 64, 128];
   const family: NormKind[] = ["none", "batch", "layer", "group"];
   const relatives: NormKind[] = ["batch", "layer", "instance", "group"];
-  const peak: Record<NormKind, [number, number]> = { none: [0.2, 0.35], batch: [0.4, 2.4], layer: [0.3, 1.6], group: [0.3, 1.5], instance: [0.3, 1.2] };
+  const peak: Record<NormKind, [number, number]> = {
+    none: [0.2, 0.8],
+    batch: [0.4, 2.4],
+    layer: [0.3, 1.6],
+    group: [0.3, 1.5],
+    instance: [0.3, 1.2],
+  };
   const bump = (norm: NormKind, value: number, shift: number) => {
     const [centre, width] = peak[norm];
     return 0.113 + 0.86 * Math.exp(-(((Math.log10(value) - Math.log10(centre) - shift) / width) ** 4));
@@ -83,7 +99,15 @@ export function fixture(): StudyResults {
       command: "npx evenkeel study --preset quick --seed 0",
       seconds: 68.4,
       aborted: false,
-      machine: { cpu: "AMD EPYC 9R14", cores: 2, os: "Linux 6.1", node: "20.19.2", backend: "wasm", simd: "relaxed", threads: 1 },
+      machine: {
+        cpu: "AMD EPYC 9R14",
+        cores: 2,
+        os: "Linux 6.1",
+        node: "20.19.2",
+        backend: "wasm",
+        simd: "relaxed",
+        threads: 1,
+      },
       data: { name: "MNIST", train: 60000, test: 10000, classes: 10 },
     },
     threeSteps: {
@@ -105,7 +129,16 @@ export function fixture(): StudyResults {
       speed: {
         finished: true,
         seconds: 21.3,
-        settings: { network: "784-100-100-100-10", activation: "Sigmoid", weights: "N(0, 0.1²)", optimizer: "SGD()", learningRate: 0.5, batchSize: 60, steps: 3000, seeds: [0] },
+        settings: {
+          network: "784-100-100-100-10",
+          activation: "Sigmoid",
+          weights: "N(0, 0.1²)",
+          optimizer: "SGD()",
+          learningRate: 0.5,
+          batchSize: 60,
+          steps: 3000,
+          seeds: [0],
+        },
         targets: [0.5, 0.8, 0.9, 0.95, 0.97],
         runs: (["none", "batch"] as const).map((norm) => ({
           norm,
@@ -120,7 +153,16 @@ export function fixture(): StudyResults {
         finished: true,
         seconds: 12.1,
         scale: "std",
-        settings: { network: "784-100-100-100-10", activation: "ReLU", optimizer: "SGD()", learningRate: 0.1, batchSize: 60, steps: 400, seeds: [0], groups: 10 },
+        settings: {
+          network: "784-100-100-100-10",
+          activation: "ReLU",
+          optimizer: "SGD()",
+          learningRate: 0.1,
+          batchSize: 60,
+          steps: 400,
+          seeds: [0],
+          groups: 10,
+        },
         values: scales,
         norms: family,
         runs: sweep(scales, family, (norm, value) => (norm === "none" && value >= 3 ? null : bump(norm, value, -0.9))),
@@ -128,15 +170,35 @@ export function fixture(): StudyResults {
       learningRate: {
         finished: true,
         seconds: 11.9,
-        settings: { network: "784-100-100-100-10", activation: "ReLU", weights: "He", optimizer: "SGD()", batchSize: 60, steps: 400, seeds: [0], groups: 10 },
+        settings: {
+          network: "784-100-100-100-10",
+          activation: "ReLU",
+          weights: "He",
+          optimizer: "SGD()",
+          batchSize: 60,
+          steps: 400,
+          seeds: [0],
+          groups: 10,
+        },
         values: rates,
         norms: family,
-        runs: sweep(rates, family, (norm, value) => (norm === "none" && value >= 3 ? null : bump(norm, value, norm === "none" ? -0.6 : -0.4))),
+        runs: sweep(rates, family, (norm, value) =>
+          norm === "none" && value >= 3 ? null : bump(norm, value, norm === "none" ? -0.6 : -0.4),
+        ),
       },
       generalization: {
         finished: true,
         seconds: 14.0,
-        settings: { network: "Conv2d(1, 8, 3) · Conv2d(8, 16, 3) · Linear(400, 10)", activation: "ReLU", optimizer: "SGD(momentum=0.9)", learningRate: 0.05, batchSize: 64, epochs: 4, seeds: [0, 1, 2, 3, 4], trainSamples: 4000 },
+        settings: {
+          network: "Conv2d(1, 8, 3) · Conv2d(8, 16, 3) · Linear(400, 10)",
+          activation: "ReLU",
+          optimizer: "SGD(momentum=0.9)",
+          learningRate: 0.05,
+          batchSize: 64,
+          epochs: 4,
+          seeds: [0, 1, 2, 3, 4],
+          trainSamples: 4000,
+        },
         norms: ["none", "batch"],
         runs: (["none", "batch"] as const).flatMap((norm) =>
           range(5, (seed) => seed).map((seed) => ({
@@ -150,7 +212,16 @@ export function fixture(): StudyResults {
       batchSize: {
         finished: true,
         seconds: 9.1,
-        settings: { network: "Conv2d(1, 8, 3) · Conv2d(8, 16, 3) · Linear(400, 10)", activation: "ReLU", optimizer: "SGD(momentum=0.9)", learningRate: "0.1 · batch / 32", epochs: 1, seeds: [0], groups: 4, trainSamples: 4000 },
+        settings: {
+          network: "Conv2d(1, 8, 3) · Conv2d(8, 16, 3) · Linear(400, 10)",
+          activation: "ReLU",
+          optimizer: "SGD(momentum=0.9)",
+          learningRate: "0.1 · batch / 32",
+          epochs: 1,
+          seeds: [0],
+          groups: 4,
+          trainSamples: 4000,
+        },
         values: sizes,
         norms: relatives,
         runs: sweep(sizes, relatives, (norm, value) => {

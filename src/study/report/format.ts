@@ -13,6 +13,11 @@ export function points(difference: number, digits = 2): string {
   return signed((difference * 100).toFixed(digits), difference >= 0);
 }
 
+/** A difference of fractions in percentage points, without its sign. */
+export function magnitude(difference: number): string {
+  return Math.abs(difference * 100).toFixed(2);
+}
+
 /** 50000 as "50,000". */
 export function integer(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");

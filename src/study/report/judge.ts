@@ -74,21 +74,36 @@ export interface Cell {
   diverged: number;
 }
 
-/** A sweep as a grid, and per normalization what came of it over the values that were run. */
+/** What came of one normalization over the values that were run. */
+export interface Row {
+  /** How many values work, of how many measured, and the largest of them. */
+  works: number;
+  measured: number;
+  largest: number | null;
+  lowest: number;
+  highest: number;
+}
+
+/** A sweep as a grid, with what came of each normalization. */
 export interface Grid {
   best: number;
   cells: Map<NormKind, Cell[]>;
-  rows: Map<NormKind, { works: number; measured: number; lowest: number; highest: number; largest: number | null }>;
+  rows: Map<NormKind, Row>;
 }
 
-/** The findings of experiments 2, 3 and 5. */
+/** The findings of a sweep. */
 export interface SweepFindings {
   verdict: Verdict;
   grid: Grid;
 }
 
+/** The findings of experiment 2; batch norm and the plain network are compared over the values that both have. */
+export interface ComparedFindings extends SweepFindings {
+  compared?: { batch: Row; plain: Row };
+}
+
 /** The findings of experiment 3. */
-export interface RateFindings extends SweepFindings {
+export interface RateFindings extends ComparedFindings {
   /** The largest working rate with batch norm over that without; `null` where either has none. */
   factor: number | null;
   /** True where batch norm still works at the largest rate tried. */
@@ -120,7 +135,7 @@ export interface BatchSizeFindings extends SweepFindings {
 /** The findings of all experiments that are there. */
 export interface Findings {
   speed?: SpeedFindings;
-  init?: SweepFindings;
+  init?: ComparedFindings;
   learningRate?: RateFindings;
   generalization?: GeneralizationFindings;
   batchSize?: BatchSizeFindings;
@@ -157,7 +172,8 @@ function judgeSpeed(experiment: SpeedExperiment, chance: number): SpeedFindings 
 
   let verdict: Verdict = "fails";
   if (plainBest === null || batchBest === null) verdict = "open";
-  else if (!plainLearned) verdict = batchBest >= rules.trained ? "holds" : batchBest >= chance + rules.learned ? "part" : "fails";
+  else if (!plainLearned)
+    verdict = batchBest >= rules.trained ? "holds" : batchBest >= chance + rules.learned ? "part" : "fails";
   else if (share !== null && share <= rules.fasterShare) verdict = "holds";
   else if (share !== null && share < 1) verdict = "part";
 
@@ -233,7 +249,9 @@ export function toGrid(sweep: SweepExperiment, chance: number): Grid {
   const best = Math.max(0, ...[...cells.values()].flat().map((cell) => cell.accuracy ?? 0));
   const rows: Grid["rows"] = new Map();
   for (const [norm, row] of cells) {
-    const measured = row.flatMap((cell, i) => (cell.accuracy === null ? [] : [{ accuracy: cell.accuracy, value: sweep.values[i] }]));
+    const measured = row.flatMap((cell, i) =>
+      cell.accuracy === null ? [] : [{ accuracy: cell.accuracy, value: sweep.values[i] }],
+    );
     const working = measured.filter((cell) => cell.accuracy >= rules.works * best);
     rows.set(norm, {
       works: working.length,
@@ -253,15 +271,16 @@ function common(sweep: SweepExperiment, pair: [NormKind, NormKind]): SweepExperi
   return { ...sweep, values, runs: sweep.runs.filter((run) => values.includes(run.value)) };
 }
 
-function judgeInit(experiment: InitExperiment, chance: number): SweepFindings {
+function judgeInit(experiment: InitExperiment, chance: number): ComparedFindings {
   const grid = toGrid(experiment, chance);
   const shared = toGrid(common(experiment, ["batch", "none"]), chance);
   const batch = shared.rows.get("batch");
   const plain = shared.rows.get("none");
   if (!batch || !plain || batch.measured < 2) return { verdict: "open", grid };
+  const compared = { batch, plain };
   const spreadSmaller = batch.highest - batch.lowest <= rules.spreadShare * (plain.highest - plain.lowest);
   const better = batch.works === 0 ? 0 : Number(batch.works > plain.works) + Number(spreadSmaller);
-  return { verdict: better === 2 ? "holds" : better === 1 ? "part" : "fails", grid };
+  return { verdict: better === 2 ? "holds" : better === 1 ? "part" : "fails", grid, compared };
 }
 
 function judgeRate(experiment: SweepExperiment, chance: number): RateFindings {
@@ -278,7 +297,7 @@ function judgeRate(experiment: SweepExperiment, chance: number): RateFindings {
   if (atEdge && plain.largest === top) verdict = "open";
   else if (factor !== null) verdict = factor >= rules.rateFactor ? "holds" : factor > 1 ? "part" : "fails";
   else if (batch.largest !== null) verdict = "holds";
-  return { verdict, grid, factor, atEdge };
+  return { verdict, grid, compared: { batch, plain }, factor, atEdge };
 }
 
 function judgeGeneralization(experiment: GeneralizationExperiment): GeneralizationFindings {
@@ -299,7 +318,10 @@ function judgeGeneralization(experiment: GeneralizationExperiment): Generalizati
     return [{ test, gap: batch.trainAccuracy - plain.trainAccuracy - test }];
   });
   if (pairs.length < 2) return { verdict: "open", norms, pairs: pairs.length };
-  const difference = (values: number[]) => ({ mean: mean(values), error: spread(values).sd / Math.sqrt(values.length) });
+  const difference = (values: number[]) => ({
+    mean: mean(values),
+    error: spread(values).sd / Math.sqrt(values.length),
+  });
   const test = difference(pairs.map((pair) => pair.test));
   const gap = difference(pairs.map((pair) => pair.gap));
   const counts = (d: { mean: number; error: number }) => Math.abs(d.mean) > rules.standardErrors * d.error;
@@ -318,7 +340,10 @@ function judgeBatchSize(experiment: SweepExperiment, chance: number): BatchSizeF
   const batch = shared.cells.get("batch");
   const group = shared.cells.get("group");
   if (!batch || !group || both.values.length < 2) return { verdict: "open", grid };
-  const lead = (i: number) => ({ size: both.values[i], lead: (batch[i].accuracy as number) - (group[i].accuracy as number) });
+  const lead = (i: number) => ({
+    size: both.values[i],
+    lead: (batch[i].accuracy as number) - (group[i].accuracy as number),
+  });
   const distance = (i: number) => Math.abs(Math.log2(both.values[i] / rules.referenceBatch));
   const nearest = both.values.map((_, i) => i).reduce((a, b) => (distance(b) < distance(a) ? b : a));
   if (nearest === 0) return { verdict: "open", grid };

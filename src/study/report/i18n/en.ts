@@ -9,20 +9,24 @@ const plural = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
 /** The English of the report. */
 export const en = {
   lang: "en",
+  /** Stands between two sentences. */
+  between: " ",
   title: "What batch norm does",
   description: "Networks trained with and without batch normalization, and what the numbers say of five claims.",
   lead: (data: string, train: string, test: string) =>
     `The same networks, trained with and without batch normalization on ${data} (${train} training and ${test} test samples): five claims about it, each put to an experiment and judged by its numbers.`,
   toolbar: { language: "Language", theme: "Theme", light: "Light", dark: "Dark", skip: "Skip to the report" },
   unfinished: "unfinished",
-  aborted: "This study was stopped before its end. What was measured until then is shown; whatever is missing is marked.",
+  aborted:
+    "This study was stopped before its end. What was measured until then is shown; whatever is missing is marked.",
   notRun: "not run",
   noData: "No measurements yet.",
   missing: "missing",
   seconds: (s: string) => `${s} s`,
   minutes: (m: number, s: number) => `${m} min ${s} s`,
   hours: (h: number, m: number) => `${h} h ${m} min`,
-  more: (shown: number, all: string) => `${shown} of ${all} measurements are shown; the JSON file beside this report has all of them.`,
+  more: (shown: number, all: string) =>
+    `${shown} of ${all} measurements are shown; the JSON file beside this report has all of them.`,
   norm: {
     none: "no norm",
     batch: "batch norm",
@@ -30,15 +34,22 @@ export const en = {
     instance: "instance norm",
     group: "group norm",
   } as Record<NormKind, string>,
-  normShort: { none: "none", batch: "batch", layer: "layer", instance: "instance", group: "group" } as Record<NormKind, string>,
-  verdicts: { holds: "Holds", part: "Holds in part", fails: "Does not hold here", open: "Not decided" } as Record<Verdict, string>,
+  normShort: { none: "none", batch: "batch", layer: "layer", instance: "instance", group: "group" } as Record<
+    NormKind,
+    string
+  >,
+  verdicts: { holds: "Holds", part: "Holds in part", fails: "Does not hold here", open: "Not decided" } as Record<
+    Verdict,
+    string
+  >,
   at: {
     title: "At a glance",
     share: "of the steps is what batch norm needs to reach the plain network’s best accuracy",
     untrained: "accuracy with batch norm, where the plain network has not begun to learn",
-    scales: (batch: number, of: number, plain: number) =>
-      `weight scales work with batch norm (of ${of}); without it ${plain === 0 ? "none does" : plain === 1 ? "one does" : `${plain} do`}`,
-    rate: "times the learning rate still works with batch norm",
+    scales: (plain: number) =>
+      `weight scales work with batch norm; without it ${plain === 0 ? "none does" : plain === 1 ? "one does" : `${plain} do`}`,
+    rate: "the plain network’s largest working learning rate still works with batch norm",
+    rateOnly: "is the largest learning rate that works with batch norm; without it none does",
     test: "points of test accuracy: batch norm against none, mean over seeds",
     verdicts: "The five claims",
   },
@@ -69,7 +80,7 @@ export const en = {
     gap: "Gap",
     mean: "mean ± sd",
     diverged: "diverged",
-    seeds: (n: number) => `mean over ${plural(n, "seed")}`,
+    seeds: (n: number) => (n === 1 ? "one seed" : `mean over ${n} seeds`),
   },
   settings: {
     network: "Network",
@@ -91,18 +102,24 @@ export const en = {
     lead: (layer: number, unit: number, step: string, m: number) =>
       `A unit gets one number from each sample of the mini-batch. Batch norm looks at these numbers together. Here are ${m} of them as this study’s network really had them: hidden layer ${layer}, unit ${unit}, at step ${step}.`,
     figure: "The same values after each step",
-    figureDesc: (m: number) => `${m} values in four rows: as they come in, normalized, scaled by gamma, and shifted by beta; thin lines join each value from row to row.`,
+    mean: "▲ their mean",
+    figureDesc: (m: number) =>
+      `${m} values in four rows: as they come in, normalized, scaled by gamma, and shifted by beta; thin lines join each value from row to row.`,
     rows: { x: "input x", xhat: "1 · normalize", scaled: "2 · scale", y: "3 · shift" },
     normalize: "Normalize",
-    normalizeText: "Subtract the mean of the mini-batch and divide by its standard deviation. The variance is the biased one, divided by m; ε keeps the root away from zero.",
+    normalizeText:
+      "Subtract the mean of the mini-batch and divide by its standard deviation. The variance is the biased one, divided by m; ε keeps the root away from zero.",
     scale: "Scale",
     scaleText: "Multiply by γ, a parameter the network learns, one for each unit (in a convolution, each channel).",
     shift: "Shift",
-    shiftText: "Add β, learned as well. With γ = σ and β = μ the layer could undo itself, so nothing the network could express is lost.",
+    shiftText:
+      "Add β, learned as well. With γ = σ and β = μ the layer could undo itself, so nothing the network could express is lost.",
     first: "The first value:",
     trainEval: "Training and evaluation",
-    trainText: "In training the statistics are those of the mini-batch, and the layer keeps a running mean and variance beside them. Into the running variance goes the unbiased one, divided by m − 1.",
-    evalText: "In evaluation the running statistics take their place, so a sample’s output no longer depends on its neighbours. The same six values then come out differently, the more so the younger the running statistics are.",
+    trainText:
+      "In training the statistics are those of the mini-batch, and the layer keeps a running mean and variance beside them. Into the running variance goes the unbiased one, divided by m − 1.",
+    evalText:
+      "In evaluation the running statistics take their place, so a sample’s output no longer depends on its neighbours. The same values then come out differently, the more so the younger the running statistics are.",
     caption: "Everything in numbers",
     sample: "Sample",
     trainColumn: "y (training)",
@@ -113,9 +130,9 @@ export const en = {
     name: "Training is faster",
     claim: html`With batch normalization the network reaches the same accuracy in far fewer steps. This is the experiment of ${ref("ioffe")}, Figure 1: three hidden layers of sigmoids, small Gaussian weights.`,
     figure: "Test accuracy over training, with and without batch norm",
-    figureDesc: "Two curves of test accuracy by training step: batch norm and no normalization. A dashed line marks the plain network’s best accuracy and a ring the step at which batch norm reaches it.",
-    mark: (share: string, step: string) => `step ${step}: ${share} of the steps`,
-    plainBest: (accuracy: string) => `best without: ${accuracy}`,
+    figureDesc:
+      "Two curves of test accuracy by training step: batch norm and no normalization. A dashed line marks the plain network’s best accuracy and a ring the step at which batch norm reaches it.",
+    mark: (best: string, share: string, step: string) => `${best} at step ${step}:\n${share} of the steps`,
     reached: (best: string, batchStep: string, plainStep: string, share: string) =>
       `Batch norm reaches the plain network’s best accuracy, ${best}, after ${batchStep} steps instead of ${plainStep}: in ${share} of the steps.`,
     slower: (best: string, batchStep: string, plainStep: string) =>
@@ -127,10 +144,10 @@ export const en = {
     cost: (ratio: string) => `One training step with batch norm takes ${ratio} times as long as one without.`,
     clock: (share: string) => `By the clock it is there in about ${share} of the time.`,
     verdict: {
-      holds: "The claim holds: batch norm arrives far earlier than the plain network.",
-      part: "The claim holds in part: batch norm is ahead, but by less than the rule asks for.",
-      fails: "The claim does not hold here: batch norm was no faster than the plain network.",
-      open: "Not decided: one of the two networks has no measurements yet.",
+      holds: "Batch norm arrives far earlier than the plain network.",
+      part: "Batch norm is ahead, but by less than the rule asks for.",
+      fails: "Batch norm was no faster than the plain network here, so the claim fails.",
+      open: "One of the two networks has no measurements yet.",
     } as Record<Verdict, string>,
     rule: (share: string, learned: string, trained: string) =>
       `It holds if batch norm reaches the plain network’s best accuracy in at most ${share} of its steps, and in part if it needs fewer steps at all. If the plain network never gets ${learned} points above chance, it holds if batch norm reaches ${trained}.`,
@@ -140,7 +157,8 @@ export const en = {
     unitText: (layer: number, unit: number) =>
       html`The second thing that ${ref("ioffe")} show (1b, 1c): the distribution of what one unit’s sigmoid is given, here unit ${unit} of hidden layer ${layer}. The line is the median; the band lies between the 15th and the 85th percentile.`,
     unitFigure: (norm: string) => `Input of one sigmoid over training, ${norm}`,
-    unitDesc: "A band between the 15th and 85th percentiles of the unit’s input with its median as a line, by training step.",
+    unitDesc:
+      "A band between the 15th and 85th percentiles of the unit’s input with its median as a line, by training step.",
     drift: (batch: string, plain: string, batchGrowth: string, plainGrowth: string) =>
       `With batch norm the median moves over a range of ${batch}, without it over ${plain}. The band’s width changes by a factor of ${batchGrowth} with batch norm and of ${plainGrowth} without.`,
     driftVerdict: {
@@ -153,17 +171,20 @@ export const en = {
   },
   init: {
     name: "Initialisation matters less",
-    claim: "A normalized network trains from small and from large initial weights alike, where a plain one needs them in a narrow range.",
-    figure: "Final test accuracy by weight scale",
-    figureDesc: "A grid of final test accuracies in percent: one line for each normalization, one cell for each weight scale. Darker cells in the light theme, brighter cells in the dark one, are more accurate.",
+    claim:
+      "A normalized network trains from small and from large initial weights alike, where a plain one needs them in a narrow range.",
+    figure: "Final test accuracy by weight scale (%)",
+    figureDesc:
+      "A grid of final test accuracies in percent: one line for each normalization, one cell for each weight scale. Darker cells in the light theme, brighter cells in the dark one, are more accurate.",
     says: (batch: number, plain: number, of: number) =>
       `Batch norm works at ${batch} of ${plural(of, "weight scale")}, the plain network at ${plain}.`,
-    spread: (batch: string, plain: string) => `From its worst scale to its best, accuracy differs by ${batch} points with batch norm and by ${plain} without.`,
+    spread: (batch: string, plain: string) =>
+      `From its worst scale to its best, accuracy differs by ${batch} points with batch norm and by ${plain} without.`,
     verdict: {
-      holds: "The claim holds: with batch norm more weight scales work, and they differ less.",
-      part: "The claim holds in part: either more scales work or they differ much less, but not both.",
-      fails: "The claim does not hold here: batch norm was as sensitive to the weight scale as the plain network.",
-      open: "Not decided: fewer than two weight scales were run both with batch norm and without.",
+      holds: "With batch norm more weight scales work, and they differ less.",
+      part: "Either more scales work or they differ much less, but not both.",
+      fails: "Batch norm was as sensitive to the weight scale as the plain network here, so the claim fails.",
+      open: "Fewer than two weight scales were run both with batch norm and without.",
     } as Record<Verdict, string>,
     rule: (works: string, spread: string) =>
       `A scale works if the final accuracy is at least ${works} of the best in the grid. It holds if batch norm works at more scales than the plain network and its accuracies spread over at most ${spread} of the plain network’s range; in part if one of the two is so.`,
@@ -171,18 +192,19 @@ export const en = {
   learningRate: {
     name: "Larger learning rates work",
     claim: "With batch normalization a network can be trained at learning rates that make a plain one fail.",
-    figure: "Final test accuracy by learning rate",
-    figureDesc: "A grid of final test accuracies in percent: one line for each normalization, one cell for each learning rate. Darker cells in the light theme, brighter cells in the dark one, are more accurate.",
+    figure: "Final test accuracy by learning rate (%)",
+    figureDesc:
+      "A grid of final test accuracies in percent: one line for each normalization, one cell for each learning rate. Darker cells in the light theme, brighter cells in the dark one, are more accurate.",
     says: (batch: string, plain: string, factor: string) =>
       `The largest learning rate that works is ${batch} with batch norm and ${plain} without: ${factor} times as large.`,
     only: (batch: string) => `With batch norm rates up to ${batch} work; without it none of the rates tried does.`,
     none: "With batch norm none of the rates tried works.",
     edge: "That is the largest rate tried, so the true limit may lie higher.",
     verdict: {
-      holds: "The claim holds: batch norm bears clearly larger learning rates.",
-      part: "The claim holds in part: batch norm bears larger learning rates, but not by much.",
-      fails: "The claim does not hold here: batch norm bore no larger learning rate than the plain network.",
-      open: "Not decided: both networks still work at the largest rate tried, or too few rates were run.",
+      holds: "Batch norm bears clearly larger learning rates.",
+      part: "Batch norm bears larger learning rates, but not by much.",
+      fails: "Batch norm bore no larger learning rate than the plain network here, so the claim fails.",
+      open: "Both networks still work at the largest rate tried, or too few rates were run.",
     } as Record<Verdict, string>,
     rule: (works: string, factor: string) =>
       `A rate works if the final accuracy is at least ${works} of the best in the grid. It holds if the largest working rate is at least ${factor} times the plain network’s, and in part if it is larger at all.`,
@@ -191,15 +213,17 @@ export const en = {
     name: "It generalizes better",
     claim: "Batch normalization regularizes: a convolutional network does better on images it has not seen.",
     figure: "Training and test accuracy, one mark a seed",
-    figureDesc: "For each normalization two lines of marks, training accuracy as rings and test accuracy as discs, one mark for each seed, with a bar at the mean and a line over one standard deviation on either side.",
-    says: (difference: string, error: string, pairs: number) =>
-      `Test accuracy with batch norm differs by ${difference} points (standard error ${error}, ${plural(pairs, "pair")} of equal seeds).`,
-    gap: (batch: string, plain: string) => `Training accuracy lies ${batch} points above test accuracy with batch norm, ${plain} without.`,
+    figureDesc:
+      "For each normalization two lines of marks, training accuracy as rings and test accuracy as discs, one mark for each seed, with a bar at the mean and a line over one standard deviation on either side.",
+    says: (higher: boolean, points: string, error: string, pairs: number) =>
+      `With batch norm, test accuracy is ${points} points ${higher ? "higher" : "lower"} (standard error ${error}, ${plural(pairs, "pair")} of equal seeds).`,
+    gap: (batch: string, plain: string) =>
+      `Training accuracy lies ${batch} points above test accuracy with batch norm, ${plain} without.`,
     verdict: {
-      holds: "The claim holds: test accuracy is higher by more than the seeds scatter, and the gap to training accuracy is no wider.",
-      part: "The claim holds in part: test accuracy is higher but the gap wider, or only the gap is smaller.",
-      fails: "The claim does not hold here: test accuracy with batch norm is not higher by more than the seeds scatter.",
-      open: "Not decided: a comparison needs at least two seeds with batch norm and without.",
+      holds: "Test accuracy is higher by more than the seeds scatter, and the gap to training accuracy is no wider.",
+      part: "Test accuracy is higher but the gap wider, or only the gap is smaller.",
+      fails: "Test accuracy with batch norm is not higher by more than the seeds scatter here, so the claim fails.",
+      open: "A comparison needs at least two seeds with batch norm and without.",
     } as Record<Verdict, string>,
     rule: (errors: number) =>
       `A difference counts if it is larger than ${errors} standard errors of its mean over pairs of equal seeds. It holds if test accuracy is higher and the gap between training and test no wider; in part if only the gap is smaller, or if test accuracy is higher but the gap wider.`,
@@ -208,16 +232,18 @@ export const en = {
     name: "Against its relatives",
     claim: html`Batch norm needs mini-batches of some size, since its statistics come from them; layer, instance and group norm look at one sample at a time and do not care (${ref("wu")}, Figure 1; ${ref("ba")}; ${ref("ulyanov")}).`,
     figure: "Test error by batch size",
-    figureDesc: "Curves of test error in percent against batch size, one for each normalization; lower is better. Both axes are logarithmic.",
-    says: (small: number, lead: string, reference: number, referenceLead: string) =>
-      `Against group norm, batch norm’s test accuracy differs by ${lead} points at batches of ${small} and by ${referenceLead} at batches of ${reference}.`,
+    figureDesc:
+      "Curves of test error in percent against batch size, one for each normalization; lower is better. Both axes are logarithmic.",
+    lead: (ahead: boolean, points: string, size: number) =>
+      `${points} points ${ahead ? "ahead of" : "behind"} group norm at batches of ${size}`,
+    says: (small: string, reference: string) => `In test accuracy, batch norm is ${small} and ${reference}.`,
     best: (small: number, smallNorm: string, large: number, largeNorm: string) =>
       `The most accurate at batches of ${small} is ${smallNorm}; at batches of ${large} it is ${largeNorm}.`,
     verdict: {
-      holds: "The claim holds: batch norm falls behind group norm when batches are small, and keeps up when they are not.",
-      part: "The claim holds in part: batch norm loses against group norm as batches shrink, but not the whole picture is there.",
-      fails: "The claim does not hold here: small batches did not set batch norm behind group norm.",
-      open: "Not decided: too few batch sizes were run with both batch norm and group norm.",
+      holds: "Batch norm falls behind group norm when batches are small, and keeps up when they are not.",
+      part: "Batch norm loses against group norm as batches shrink, but one half of the picture is missing.",
+      fails: "Small batches did not set batch norm behind group norm here, so the claim fails.",
+      open: "Too few batch sizes were run with both batch norm and group norm.",
     } as Record<Verdict, string>,
     rule: (gap: string, reference: number) =>
       `It holds if batch norm is at least ${gap} points behind group norm at the smallest batch size and no more than that behind at the size nearest ${reference}; in part if it is behind at the smallest, or if its lead shrinks by at least as much.`,
@@ -226,7 +252,7 @@ export const en = {
     name: "Limits",
     points: (preset: string) => [
       `These are small networks on small grey images of digits. What holds here need not hold, or not as much, for large networks, and the other way round.`,
-      `This is the “${preset}” preset. ${preset === "full" ? "It runs the paper’s 50,000 steps and full grids." : "It is cut to take about a minute: fewer steps, coarser grids and few seeds. “--preset full” runs the paper’s 50,000 steps and full grids."}`,
+      `This is the “${preset}” preset. ${preset === "full" ? "It runs the paper’s 50,000 steps and full grids." : "It is cut to take about a minute: fewer steps, coarser grids and few seeds. The preset “full” runs the paper’s 50,000 steps and full grids."}`,
       "Where a point has one seed only, differences of a few tenths of a percentage point are chance.",
       "Within an experiment all networks get the same settings, samples and order of samples; none was tuned for any of them. A tuned plain network would do better than it does here.",
       "The verdicts follow fixed rules, printed with each. Other thresholds would give other verdicts; the numbers are there to be judged by.",
@@ -250,7 +276,8 @@ export const en = {
       duration: "Time taken",
     },
     data: (name: string, train: string, test: string) => `${name}, ${train} training and ${test} test samples`,
-    backend: (backend: string, simd: string, threads: number) => `${backend}, SIMD ${simd}, ${plural(threads, "thread")}`,
+    backend: (backend: string, simd: string, threads: number) =>
+      `${backend}, SIMD ${simd}, ${plural(threads, "thread")}`,
   },
   papers: "Papers",
 };
