@@ -27,7 +27,7 @@ export type Collatable =
  */
 export function defaultCollate(samples: readonly Collatable[]): unknown {
   const [first] = samples;
-  if (first instanceof Tensor) return stack(samples as Tensor[], 0);
+  if (first instanceof Tensor) return stack(samples as Tensor[]);
   if (typeof first === "number") {
     const whole = (samples as number[]).every(Number.isInteger);
     return whole

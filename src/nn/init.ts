@@ -71,7 +71,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number 
  * ```
  */
 export function uniform_(x: Tensor, a = 0, b = 1): Tensor {
-  return noGrad(() => x.uniform_(a, b));
+  return noGrad(() => x.uniform_({ from: a, to: b }));
 }
 
 /**
@@ -83,7 +83,7 @@ export function uniform_(x: Tensor, a = 0, b = 1): Tensor {
  * ```
  */
 export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
-  return noGrad(() => x.normal_(mean, std));
+  return noGrad(() => x.normal_({ mean, std }));
 }
 
 /**
@@ -99,10 +99,10 @@ export function truncNormal_(x: Tensor, options: { mean?: number; std?: number; 
   return noGrad(() => {
     const lower = normalDistribution((a - mean) / std);
     const upper = normalDistribution((b - mean) / std);
-    x.uniform_(2 * lower - 1, 2 * upper - 1);
+    x.uniform_({ from: 2 * lower - 1, to: 2 * upper - 1 });
     const values = Float64Array.from(x.toTypedArray() as Float32Array, (u) => inverseErf(u) * std * Math.SQRT2 + mean);
     using drawn = tensor(values, { shape: [...x.shape] });
-    return x.copy_(drawn).clamp_(a, b);
+    return x.copy_(drawn).clamp_({ min: a, max: b });
   });
 }
 

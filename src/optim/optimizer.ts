@@ -40,7 +40,7 @@ export abstract class Optimizer<Options extends object = object> {
     this.defaults = defaults;
     const given = [...params];
     if (given.length === 0) throw new ArgumentError("optimizer got an empty parameter list");
-    if (given[0] instanceof Tensor) this.addParamGroup({ params: given as Tensor[] } as ParamGroupInput<Options>);
+    if (given[0] instanceof Tensor) this.addParamGroup({ params: given } as unknown as ParamGroupInput<Options>);
     else for (const group of given as ParamGroupInput<Options>[]) this.addParamGroup(group);
   }
 

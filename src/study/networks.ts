@@ -1,0 +1,93 @@
+import { noGrad } from "../autograd/mode.ts";
+import * as nn from "../nn/index.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { NormKind } from "./results.ts";
+
+/** Groups of group norm in both networks; their widths are multiples of it. */
+export const GROUPS = { mlp: 10, cnn: 4 } as const;
+
+function norm1d(kind: NormKind, features: number): nn.Module[] {
+  switch (kind) {
+    case "batch":
+      return [new nn.BatchNorm1d(features)];
+    case "layer":
+      return [new nn.LayerNorm(features)];
+    case "group":
+      return [new nn.GroupNorm(GROUPS.mlp, features)];
+    default:
+      return [];
+  }
+}
+
+function norm2d(kind: NormKind, channels: number): nn.Module[] {
+  switch (kind) {
+    case "batch":
+      return [new nn.BatchNorm2d(channels)];
+    // Wu & He 2018: layer norm of a convolution's output is group norm with one group, instance norm one with a group a channel.
+    case "layer":
+      return [new nn.GroupNorm(1, channels)];
+    case "instance":
+      return [new nn.InstanceNorm2d(channels, { affine: true })];
+    case "group":
+      return [new nn.GroupNorm(GROUPS.cnn, channels)];
+    default:
+      return [];
+  }
+}
+
+/** The width of the three hidden layers. */
+export const HIDDEN = 100;
+
+/**
+ * The network of Ioffe & Szegedy 2015, section 4.1: 784-100-100-100-10, sigmoid, weights drawn from N(0, std²). The normalization stands between the linear layer and
+ * the sigmoid, and takes the place of the linear layer's bias where it has a shift of its own.
+ */
+export function mlp(kind: NormKind, std: number): nn.Sequential {
+  const widths = [784, HIDDEN, HIDDEN, HIDDEN];
+  const layers: nn.Module[] = [];
+  for (let i = 1; i < widths.length; i++) {
+    layers.push(
+      new nn.Linear(widths[i - 1], widths[i], { bias: kind === "none" }),
+      ...norm1d(kind, widths[i]),
+      new nn.Sigmoid(),
+    );
+  }
+  layers.push(new nn.Linear(HIDDEN, 10));
+  for (const layer of layers) {
+    if (!(layer instanceof nn.Linear)) continue;
+    nn.init.normal_(layer.weight, 0, std);
+    if (layer.bias) nn.init.zeros_(layer.bias);
+  }
+  return new nn.Sequential(...layers);
+}
+
+/** A small convolutional network: two strided 3 × 3 convolutions with normalization and ReLU, and a linear layer. */
+export function cnn(kind: NormKind): nn.Sequential {
+  const bias = kind === "none";
+  return new nn.Sequential(
+    new nn.Conv2d(1, 8, 3, { stride: 2, padding: 1, bias }),
+    ...norm2d(kind, 8),
+    new nn.ReLU(),
+    new nn.Conv2d(8, 16, 3, { stride: 2, padding: 1, bias }),
+    ...norm2d(kind, 16),
+    new nn.ReLU(),
+    new nn.Flatten(),
+    new nn.Linear(16 * 7 * 7, 10),
+  );
+}
+
+/** What the sigmoid of the last hidden layer is given, by the statistics of the batch itself, which are not tracked: [N, 100]. */
+export function lastSigmoidInput(model: nn.Sequential, images: Tensor): Tensor {
+  const layers = [...model];
+  const last = layers.findLastIndex((layer) => layer instanceof nn.Sigmoid);
+  const norms = layers.filter((layer) => layer instanceof nn.BatchNorm1d);
+  for (const layer of norms) layer.trackRunningStats = false;
+  const mode = model.training;
+  model.train();
+  try {
+    return noGrad(() => layers.slice(0, last).reduce((x: Tensor, layer) => layer.forward(x), images));
+  } finally {
+    model.train(mode);
+    for (const layer of norms) layer.trackRunningStats = true;
+  }
+}

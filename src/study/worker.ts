@@ -1,0 +1,36 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { idxFolder, mnist } from "../data/index.ts";
+import "../ops/methods.ts";
+import "../runtime.ts";
+import type { Job, WorkerMessage, WorkerSetup } from "./jobs.ts";
+import { runJob, type StudyData } from "./run-job.ts";
+
+/*
+ * A worker of the study: loads the data once, then trains the networks it is sent, one at a time. Each worker has a tensor heap
+ * of its own, so runs beside each other share nothing.
+ */
+
+const setup = workerData as WorkerSetup;
+const stop = new Int32Array(setup.stop);
+const send = (message: WorkerMessage) => parentPort?.postMessage(message);
+const load = (train: boolean) => (setup.folder === null ? mnist({ train }) : idxFolder(setup.folder, { train }));
+
+function fail(error: unknown): void {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  send({ kind: "failed", name, message });
+}
+
+try {
+  const data: StudyData = { train: await load(true), test: await load(false) };
+  const classes = new Set(data.train.labels.toTypedArray()).size;
+  send({ kind: "ready", train: data.train.length, test: data.test.length, classes });
+  parentPort?.on("message", (job: Job) => {
+    runJob(job, {
+      data,
+      stopped: () => Atomics.load(stop, 0) !== 0,
+      progress: (steps) => send({ kind: "progress", id: job.id, steps }),
+    }).then((result) => send({ kind: "result", result }), fail);
+  });
+} catch (error) {
+  fail(error);
+}
