@@ -3,7 +3,7 @@
  * which goes wrong only if the float64 sum was inexact and fell on the middle between two float32: its low 29 bits are then 1 followed by zeros. Those
  * lanes are redone with the lost part taken into account. Results below 2⁻¹²⁶ are not looked after.
  */
-import { widenHigh } from "./rows";
+import { widen, widenHigh } from "./rows";
 
 /** Whether relaxed_madd rounds once on this processor: x = 1 + 2⁻¹² gives x·x − (1 + 2⁻¹¹) = 2⁻²⁴ if it does, and 0 if not. */
 export function isFused(x: f32): bool {
@@ -26,47 +26,44 @@ export function exactFma<T>(a: T, b: T, c: T): T {
   return <T>sum;
 }
 
-/** The same for four lanes. */
-export function exactFma4(a: v128, b: v128, c: v128): v128 {
-  const low = f64x2.add(f64x2.mul(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(b)), f64x2.promote_low_f32x4(c));
-  const high = f64x2.add(f64x2.mul(widenHigh(a), widenHigh(b)), widenHigh(c));
+/** x·a + b of four lanes; a and b come widened, the lower and the upper two lanes. */
+export function exactFma4(x: v128, aLow: v128, aHigh: v128, bLow: v128, bHigh: v128): v128 {
+  const low = f64x2.add(f64x2.mul(f64x2.promote_low_f32x4(x), aLow), bLow);
+  const high = f64x2.add(f64x2.mul(widenHigh(x), aHigh), bHigh);
   const tail = v128.and(v128.shuffle<i32>(low, high, 0, 2, 4, 6), i32x4.splat(0x1fffffff));
-  if (v128.any_true(i32x4.eq(tail, i32x4.splat(0x10000000)))) return exactLanes(a, b, c);
+  if (v128.any_true(i32x4.eq(tail, i32x4.splat(0x10000000)))) return exactLanes(x, aLow, aHigh, bLow, bHigh);
   return v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
 }
 
-function exactLanes(a: v128, b: v128, c: v128): v128 {
-  let out = f32x4.splat(exactFma<f32>(f32x4.extract_lane(a, 0), f32x4.extract_lane(b, 0), f32x4.extract_lane(c, 0)));
-  out = f32x4.replace_lane(
-    out,
-    1,
-    exactFma<f32>(f32x4.extract_lane(a, 1), f32x4.extract_lane(b, 1), f32x4.extract_lane(c, 1)),
-  );
-  out = f32x4.replace_lane(
-    out,
-    2,
-    exactFma<f32>(f32x4.extract_lane(a, 2), f32x4.extract_lane(b, 2), f32x4.extract_lane(c, 2)),
-  );
-  return f32x4.replace_lane(
-    out,
-    3,
-    exactFma<f32>(f32x4.extract_lane(a, 3), f32x4.extract_lane(b, 3), f32x4.extract_lane(c, 3)),
-  );
+function exactLanes(x: v128, aLow: v128, aHigh: v128, bLow: v128, bHigh: v128): v128 {
+  const v0 = exactLane(f32x4.extract_lane(x, 0), f64x2.extract_lane(aLow, 0), f64x2.extract_lane(bLow, 0));
+  const v1 = exactLane(f32x4.extract_lane(x, 1), f64x2.extract_lane(aLow, 1), f64x2.extract_lane(bLow, 1));
+  const v2 = exactLane(f32x4.extract_lane(x, 2), f64x2.extract_lane(aHigh, 0), f64x2.extract_lane(bHigh, 0));
+  const v3 = exactLane(f32x4.extract_lane(x, 3), f64x2.extract_lane(aHigh, 1), f64x2.extract_lane(bHigh, 1));
+  return f32x4.replace_lane(f32x4.replace_lane(f32x4.replace_lane(f32x4.splat(v0), 1, v1), 2, v2), 3, v3);
+}
+
+function exactLane(x: f32, a: f64, b: f64): f32 {
+  return exactFma<f32>(x, <f32>a, <f32>b);
 }
 
 /** y = x·a + b along a row, rounded once. `fused` says that relaxed_madd does so. */
 export function scaleRow<T>(y: usize, x: usize, n: usize, a: T, b: T, fused: bool): void {
   const end = x + n * sizeof<T>();
-  const va = v128.splat<T>(a);
-  const vb = v128.splat<T>(b);
   if (ASC_FEATURE_RELAXED_SIMD && fused) {
+    const va = v128.splat<T>(a);
+    const vb = v128.splat<T>(b);
     for (; x + 16 <= end; x += 16) {
       v128.store(y, v128.relaxed_madd<T>(v128.load(x), va, vb));
       y += 16;
     }
   } else {
+    const wideA = f64x2.splat(a);
+    const wideB = f64x2.splat(b);
     for (; x + 16 <= end; x += 16) {
-      v128.store(y, fmaVector<T>(v128.load(x), va, vb));
+      const v = v128.load(x);
+      if (sizeof<T>() === 8) v128.store(y, f64x2.add(f64x2.mul(v, wideA), wideB));
+      else v128.store(y, exactFma4(v, wideA, wideA, wideB, wideB));
       y += 16;
     }
   }
@@ -84,7 +81,8 @@ export function scaleRowBy<T>(y: usize, x: usize, n: usize, a: usize, b: usize, 
     const vb = v128.load(b);
     let v = v128.load(x);
     if (ASC_FEATURE_RELAXED_SIMD && fused) v = v128.relaxed_madd<T>(v, va, vb);
-    else v = fmaVector<T>(v, va, vb);
+    else if (sizeof<T>() === 8) v = f64x2.add(f64x2.mul(v, va), vb);
+    else v = exactFma4(v, widen(a), widen(a + 8), widen(b), widen(b + 8));
     v128.store(y, v);
     y += 16;
     a += 16;
@@ -96,9 +94,4 @@ export function scaleRowBy<T>(y: usize, x: usize, n: usize, a: usize, b: usize, 
     a += sizeof<T>();
     b += sizeof<T>();
   }
-}
-
-function fmaVector<T>(a: v128, b: v128, c: v128): v128 {
-  if (sizeof<T>() === 8) return f64x2.add(f64x2.mul(a, b), c);
-  return exactFma4(a, b, c);
 }

@@ -1,4 +1,5 @@
 import { exactFma4 } from "./exact";
+import { highF64, lowF64 } from "./math";
 
 /*
  * torch.optim's single-tensor updates, in place, every operation rounded as there: add_(x, alpha) and addcmul_ are one fused
@@ -9,7 +10,7 @@ import { exactFma4 } from "./exact";
 function fma<T>(a: v128, b: v128, c: v128, fused: bool): v128 {
   if (sizeof<T>() === 8) return f64x2.add(f64x2.mul(a, b), c);
   if (ASC_FEATURE_RELAXED_SIMD && fused) return f32x4.relaxed_madd(a, b, c);
-  return exactFma4(a, b, c);
+  return exactFma4(a, lowF64(b), highF64(b), lowF64(c), highF64(c));
 }
 
 /** A vector, or the `bytes` < 16 that are left of a tensor and zeros; bytes is a multiple of 4. */

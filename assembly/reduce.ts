@@ -235,15 +235,19 @@ export function varianceF32(
   }
 }
 
+function isNan(x: f32): bool {
+  return !(x <= Infinity);
+}
+
 /** Where in n float32 the first element equal to `value` is, which occurs; the first NaN if `value` is NaN. */
 function find(x: usize, n: usize, value: f32): usize {
   const start = x;
   const v = f32x4.splat(value);
-  if (!isNaN(value)) {
+  if (!isNan(value)) {
     for (const end = x + ((n & ~3) << 2); x < end; x += 16) if (v128.any_true(f32x4.eq(v128.load(x), v))) break;
     while (load<f32>(x) !== value) x += 4;
   } else {
-    while (!isNaN(load<f32>(x))) x += 4;
+    while (!isNan(load<f32>(x))) x += 4;
   }
   return (x - start) >> 2;
 }
@@ -267,10 +271,10 @@ export function extremumF32(
         best = isMin ? extremeRow<Min>(x, size) : extremeRow<Max>(x, size);
         if (indices !== 0) position = find(x, size, best);
       } else {
-        for (let j: usize = 1; j < size && !isNaN(best); j++) {
+        for (let j: usize = 1; j < size && !isNan(best); j++) {
           at += inner << 2;
           const value = load<f32>(at);
-          if (isNaN(value) || (isMin ? value < best : value > best)) {
+          if (isNan(value) || (isMin ? value < best : value > best)) {
             best = value;
             position = j;
           }

@@ -23,6 +23,7 @@ const FLAGS = [
   "--noExportMemory",
   "--initialMemory=1",
   "--maximumMemory=65536",
+  "--disableWarning=112", // v128 as a parameter of functions that are not exported to JavaScript
 ];
 
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
