@@ -1,2 +1,3 @@
 export { type BackwardOptions, backward, grad } from "./engine.ts";
+export { type GradcheckOptions, gradcheck, gradgradcheck, type TensorFunction } from "./gradcheck.ts";
 export { enableGrad, isGradEnabled, noGrad } from "./mode.ts";
