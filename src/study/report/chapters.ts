@@ -1,5 +1,6 @@
 import type { Experiment, ExperimentName, StudyResults, SweepExperiment, UnitPercentiles } from "../results.ts";
-import { batchSizeFigure, curvesFigure, heatmapFigure, seedsFigure, unitFigure } from "./figures.ts";
+import { batchSizeFigure, heatmapFigure, seedsFigure } from "./figures-compare.ts";
+import { curvesFigure, unitFigure } from "./figures-run.ts";
 import { decimal, factor, integer, magnitude, percent, share, short, thin } from "./format.ts";
 import { type Html, html, type Part } from "./html.ts";
 import type { Strings } from "./i18n/en.ts";

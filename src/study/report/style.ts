@@ -45,7 +45,8 @@ export const dark: Theme = {
   heat: ["#202428", "#a9dbe6"],
 };
 
-const levels = 10;
+/** Steps of the heatmap's colours. */
+export const heatLevels = 10;
 const channels = (hex: string) => [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16));
 
 /** The contrast of two colours by WCAG 2: 1 to 21. */
@@ -63,8 +64,8 @@ export function contrast(a: string, b: string): number {
 /** The heatmap's steps with the text colour that is legible on each. */
 export function heatSteps(theme: Theme): { fill: string; text: string }[] {
   const [from, to] = theme.heat.map(channels);
-  return Array.from({ length: levels }, (_, i) => {
-    const mixed = from.map((c, k) => Math.round(c + ((to[k] - c) * i) / (levels - 1)));
+  return Array.from({ length: heatLevels }, (_, i) => {
+    const mixed = from.map((c, k) => Math.round(c + ((to[k] - c) * i) / (heatLevels - 1)));
     const fill = `#${mixed.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
     return { fill, text: contrast(fill, "#000000") > contrast(fill, "#ffffff") ? "#000000" : "#ffffff" };
   });
@@ -149,6 +150,7 @@ summary{cursor:pointer;padding:9px 0;font-size:15px;font-weight:600;color:var(--
 summary:hover{color:var(--ink)}
 details[open]>:last-child{margin-bottom:1.3em}
 details>p{font-size:15px}
+.scroll+.note{margin-top:.7em}
 .scroll{overflow-x:auto;max-height:460px;overflow-y:auto}
 table{border-collapse:collapse;font-size:14px;line-height:1.45;font-variant-numeric:tabular-nums;min-width:100%;text-align:start}
 th,td{padding:6px 14px 6px 0;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}

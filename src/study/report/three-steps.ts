@@ -1,5 +1,5 @@
 import type { ThreeSteps } from "../results.ts";
-import { threeStepsFigure } from "./figures.ts";
+import { threeStepsFigure } from "./figures-run.ts";
 import { decimal, integer } from "./format.ts";
 import { type Html, html } from "./html.ts";
 import type { Strings } from "./i18n/en.ts";

@@ -162,8 +162,8 @@ export const en = {
     drift: (batch: string, plain: string, batchGrowth: string, plainGrowth: string) =>
       `With batch norm the median moves over a range of ${batch}, without it over ${plain}. The band’s width changes by a factor of ${batchGrowth} with batch norm and of ${plainGrowth} without.`,
     driftVerdict: {
-      holds: "With batch norm the input is steadier in both.",
-      part: "With batch norm the input is steadier in one of the two only.",
+      holds: "With batch norm the input is steadier in both respects.",
+      part: "With batch norm the input is steadier in one of the two respects only.",
       fails: "Here the input is no steadier with batch norm.",
       open: "",
     } as Record<Verdict, string>,
@@ -254,7 +254,7 @@ export const en = {
       `These are small networks on small grey images of digits. What holds here need not hold, or not as much, for large networks, and the other way round.`,
       `This is the “${preset}” preset. ${preset === "full" ? "It runs the paper’s 50,000 steps and full grids." : "It is cut to take about a minute: fewer steps, coarser grids and few seeds. The preset “full” runs the paper’s 50,000 steps and full grids."}`,
       "Where a point has one seed only, differences of a few tenths of a percentage point are chance.",
-      "Within an experiment all networks get the same settings, samples and order of samples; none was tuned for any of them. A tuned plain network would do better than it does here.",
+      "Within an experiment all networks get the same settings, samples and order of samples; none was tuned for any of them. A tuned plain network could do better than it does here.",
       "The verdicts follow fixed rules, printed with each. Other thresholds would give other verdicts; the numbers are there to be judged by.",
     ],
   },
