@@ -8,7 +8,8 @@ interface Declared {
   place: string;
   /** the text of the comment before it */
   doc: string;
-  isType: boolean;
+  /** types, and errors, whose names say all */
+  needsNoExample: boolean;
 }
 
 type Exports = Map<string, Declared | Exports>;
@@ -30,13 +31,13 @@ function exportsOf(file: string): Exports {
 
   /** All names at the module's top level, imported ones too. */
   const local: Exports = new Map();
-  const declare = (names: string[], start: number, isType: boolean) => {
+  const declare = (names: string[], start: number, needsNoExample: boolean) => {
     const comment = comments.find(
       ({ type, end }) => type === "Block" && end <= start && !text.slice(end, start).trim(),
     );
     const doc = comment?.value.startsWith("*") ? comment.value : "";
     const place = `${file}:${text.slice(0, start).split("\n").length}`;
-    for (const name of names) if (!local.has(name) || doc) local.set(name, { place, doc, isType });
+    for (const name of names) if (!local.has(name) || doc) local.set(name, { place, doc, needsNoExample });
   };
   const declared = (node: Tree | null, start: number): string[] => {
     if (!node) return [];
@@ -46,7 +47,8 @@ function exportsOf(file: string): Exports {
         : "id" in node && node.id
           ? [nameOf(node.id as Name)]
           : [];
-    declare(names, start, node.type === "TSInterfaceDeclaration" || node.type === "TSTypeAliasDeclaration");
+    const isType = node.type === "TSInterfaceDeclaration" || node.type === "TSTypeAliasDeclaration";
+    declare(names, start, isType || names.every((name) => name.endsWith("Error")));
     return names;
   };
   const set = (name: string, value: Declared | Exports | undefined) => {
@@ -88,9 +90,9 @@ const entries = targets
   .filter(([, target]) => target.types)
   .map(([name, { types }]) => [name, types!.replace("./dist/", "src/").replace(".d.ts", ".ts")]);
 
-test.each(entries)("every export of %s (%s) is documented, and what is no type has an example", (_, file) => {
+test.each(entries)("every export of %s (%s) is documented, and has an example if it is no type or error", (_, file) => {
   const lacking = [...declarations(exportsOf(file), "")]
-    .filter(([, { doc, isType }]) => !doc || (!isType && !doc.includes("@example")))
+    .filter(([, { doc, needsNoExample }]) => !doc || (!needsNoExample && !doc.includes("@example")))
     .map(([name, { place, doc }]) => [place, `${name} (${place}) has no ${doc ? "@example" : "JSDoc"}`] as const);
   // A declaration that is exported under several names is reported once.
   expect([...new Map(lacking).values()]).toEqual([]);
