@@ -8,7 +8,8 @@ import { div } from "./arithmetic.ts";
 import { eq, where } from "./compare.ts";
 import { filled, scratch } from "./compute.ts";
 import { convert } from "./convert.ts";
-import { type Dims, type ReduceOptions, reduceDims, reducedShape, spread, sum } from "./reduction.ts";
+import { reduceDims, reducedShape, spread } from "./reduce-dims.ts";
+import { type Dims, type ReduceOptions, sum } from "./reduction.ts";
 
 /** Extreme values along a dimension, and where they were found (int64). */
 export interface Extremes {

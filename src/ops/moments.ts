@@ -9,7 +9,8 @@ import { div, mul, sub } from "./arithmetic.ts";
 import { eq, where } from "./compare.ts";
 import { scratch } from "./compute.ts";
 import { sqrt } from "./pointwise.ts";
-import { type Dims, mean, type ReduceOptions, reducedShape, spread } from "./reduction.ts";
+import { reducedShape, spread } from "./reduce-dims.ts";
+import { type Dims, mean, type ReduceOptions } from "./reduction.ts";
 
 /** What var and std take. */
 export interface VarianceOptions extends ReduceOptions {

@@ -12,7 +12,8 @@ import { scratch, unaryKernel } from "./compute.ts";
 import { convert } from "./convert.ts";
 import { amax, amin } from "./extremes.ts";
 import { abs, exp, log, square, toFloat } from "./pointwise.ts";
-import { type Dims, type ReduceOptions, reduceDims, spread, sum } from "./reduction.ts";
+import { reduceDims, spread } from "./reduce-dims.ts";
+import { type Dims, type ReduceOptions, sum } from "./reduction.ts";
 
 /**
  * ln Σ eˣ over some or all dimensions without overflow, as torch.logsumexp.

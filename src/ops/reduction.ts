@@ -1,16 +1,15 @@
 import { isGradEnabled } from "../autograd/mode.ts";
 import { record } from "../autograd/record.ts";
-import type { ReduceOp } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
 import { isFloat, scalarTypeName } from "../tensor/dtype.ts";
-import { type Shape, wrapDims } from "../tensor/shape.ts";
-import { aliasOf, detachedCopy, type Tensor } from "../tensor/tensor.ts";
+import { wrapDims } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { DTypeError } from "../util/errors.ts";
 import { div, mul } from "./arithmetic.ts";
 import { eq, logicalAnd, where } from "./compare.ts";
 import { filled, scalarTensor, scratch } from "./compute.ts";
 import { convert } from "./convert.ts";
-import { reduceRuns } from "./reduce-to-shape.ts";
+import { reduceDims, spread, sumOver } from "./reduce-dims.ts";
 import { expand, movedim, reshape, unsqueeze } from "./views.ts";
 
 /** Which dimensions to reduce: one, several, or all where left out. */
@@ -20,35 +19,6 @@ export type Dims = number | readonly number[] | null;
 export interface ReduceOptions {
   /** Leave the reduced dimensions in the shape, with size 1. */
   keepdim?: boolean;
-}
-
-/** The shape after a reduction. @internal */
-export function reducedShape(shape: Shape, dims: readonly number[], keepdim: boolean): number[] {
-  if (keepdim) return shape.map((size, d) => (dims.includes(d) ? 1 : size));
-  return shape.filter((_, d) => !dims.includes(d));
-}
-
-/** A reduction's result read as if it had the input's shape, without copying; with history. @internal */
-export function spread(y: Tensor, shape: Shape, dims: readonly number[]): Tensor {
-  const keepdim = y.ndim === shape.length;
-  let d = 0;
-  const strides = shape.map((_, i) => {
-    const stride = dims.includes(i) ? 0 : y.strides[d];
-    if (keepdim || !dims.includes(i)) d++;
-    return stride;
-  });
-  return record("ExpandBackward0", aliasOf(y, shape, strides), [y], (g) => [sumOver(g, dims, keepdim)]);
-}
-
-/** op over the dimensions, in x's dtype (any and all: bool), always in memory of its own; no history. @internal */
-export function reduceDims(op: ReduceOp, x: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
-  const out = reduceRuns(op, x, (d) => dims.includes(d), reducedShape(x.shape, dims, keepdim));
-  return out.storage === x.storage ? detachedCopy(out) : out;
-}
-
-function sumOver(x: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
-  const name = dims.length === x.ndim ? "SumBackward0" : "SumBackward1";
-  return record(name, reduceDims("sum", x, dims, keepdim), [x], (g) => [spread(g, x.shape, dims)]);
 }
 
 /**
