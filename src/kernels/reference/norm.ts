@@ -1,6 +1,6 @@
 import type { NormKernels, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
-import { normalizeByChannelGrad } from "./channelGrad.ts";
+import { normalizeByChannelGrad } from "./channel-grad.ts";
 import { fma32, mulAdd, rounder } from "./math.ts";
 import { rowKernels } from "./rows.ts";
 import { floats, position } from "./views.ts";
