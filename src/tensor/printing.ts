@@ -1,4 +1,5 @@
 import { getDefaultDtype, isFloat, torchName, viewHeap } from "./dtype.ts";
+import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /* Tensors as text, in PyTorch's layout (torch/_tensor_str.py) and with its default options. */
@@ -111,6 +112,10 @@ function layout(shown: Shown, indent: number, format: Format): string {
   return `[${parts.join(`,${"\n".repeat(rank - 1)}${" ".repeat(indent + 1)}`)}]`;
 }
 
+function tuple(shape: Shape): string {
+  return shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
+}
+
 function withSuffixes(text: string, suffixes: readonly string[], indent: number): string {
   let out = text;
   let length = text.length - text.lastIndexOf("\n") + 1;
@@ -136,9 +141,9 @@ export function tensorString(x: Tensor): string {
   let values = "[]";
   if (!x.storage.isLive) {
     values = "<released>";
-    suffixes.push(`size=(${x.shape.join(", ")})`);
+    suffixes.push(`size=${tuple(x.shape)}`);
   } else if (x.numel === 0) {
-    if (x.ndim !== 1) suffixes.push(`size=(${x.shape.join(", ")})`);
+    if (x.ndim !== 1) suffixes.push(`size=${tuple(x.shape)}`);
     if (dtype !== getDefaultDtype()) suffixes.push(`dtype=${torchName(dtype)}`);
   } else {
     if (dtype !== getDefaultDtype() && dtype !== "int64" && dtype !== "bool")
