@@ -18,7 +18,7 @@ function momentsByChannel<T>(
   scratch: usize,
 ): void {
   const size: usize = sizeof<T>();
-  if (inner === 1 && channels > 1) {
+  if (inner === 1) {
     columnMoments<T>(mean, m2, x, outer, channels, scratch);
     return;
   }

@@ -1,0 +1,165 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { Backend, RowShape } from "../../src/kernels/backend.ts";
+import type { FloatDType } from "../../src/kernels/dtype.ts";
+import { block, difference, freeBlocks, randomNumbers, reference, simd, TOLERANCE, values, wasm } from "./pair.ts";
+
+afterEach(freeBlocks);
+
+const DTYPES: FloatDType[] = ["float32", "float64"];
+const SHAPES: [number, number, number][] = [
+  [2, 3, 16],
+  [3, 2, 17],
+  [1, 4, 5],
+  [4, 3, 2],
+  [3, 1, 9],
+  [2, 8, 49],
+  [5, 2, 7],
+  [2, 2, 33],
+  [6, 1, 1],
+  [7, 3, 1],
+  [5, 8, 1],
+  [9, 17, 1],
+  [300, 37, 1],
+  [2, 5, 1],
+  [0, 3, 4],
+  [0, 9, 1],
+  [2, 0, 4],
+  [2, 3, 0],
+];
+
+/** All that normalization by channels computes, of one input, on one backend. */
+function byChannel(
+  kernels: Backend,
+  dtype: FloatDType,
+  shape: [number, number, number],
+  affine: boolean,
+  batchStatistics: boolean,
+) {
+  const [outer, channels, inner] = shape;
+  const n = outer * channels * inner;
+  const next = randomNumbers(n + channels);
+  const x = block(dtype, n, () => 3 + 2 * next());
+  const g = block(dtype, n, next);
+  const weight = affine ? block(dtype, channels, () => 1.5 + next()) : 0;
+  const bias = affine ? block(dtype, channels, next) : 0;
+  const [runningMean, runningVar] = [block(dtype, channels, next), block(dtype, channels, () => 1.1 + next())];
+  const [mean, m2, invstd, fixed] = [0, 1, 2, 3].map(() => block(dtype, channels));
+  const [y, gx] = [block(dtype, n), block(dtype, n)];
+  const [gWeight, gBias] = [block(dtype, channels), block(dtype, channels)];
+  kernels.momentsByChannel(dtype, mean, m2, x, outer, channels, inner);
+  kernels.finishMoments(dtype, invstd, runningMean, runningVar, mean, m2, channels, outer * inner, 1e-5, 0.3);
+  kernels.invstd(dtype, fixed, runningVar, channels, 1e-5);
+  const [m, s] = batchStatistics ? [mean, invstd] : [runningMean, fixed];
+  kernels.normalizeByChannel(dtype, y, x, outer, channels, inner, m, s, weight, bias);
+  kernels.normalizeByChannelGrad(
+    dtype,
+    gx,
+    gWeight,
+    gBias,
+    g,
+    x,
+    outer,
+    channels,
+    inner,
+    m,
+    s,
+    weight,
+    batchStatistics,
+  );
+  const of = (pointer: number, count: number) => values(dtype, pointer, count);
+  return {
+    exact: [mean, m2, invstd, runningMean, runningVar, fixed].map((p) => of(p, channels)).concat([of(y, n)]),
+    near: [of(gx, n), of(gWeight, channels), of(gBias, channels)],
+  };
+}
+
+function byRow(kernels: Backend, dtype: FloatDType, shape: RowShape, affine: boolean) {
+  const { rows, groups, channels, inner } = shape;
+  const length = channels * inner;
+  const [n, weights] = [rows * length, groups * channels];
+  const next = randomNumbers(n + rows);
+  const x = block(dtype, n, () => 3 + 2 * next());
+  const g = block(dtype, n, next);
+  const weight = affine ? block(dtype, weights, () => 1.5 + next()) : 0;
+  const bias = affine ? block(dtype, weights, next) : 0;
+  const [mean, invstd, y, gx] = [block(dtype, rows), block(dtype, rows), block(dtype, n), block(dtype, n)];
+  const [gWeight, gBias] = [block(dtype, weights), block(dtype, weights)];
+  kernels.momentsByRow(dtype, mean, invstd, x, rows, length, 1e-5);
+  kernels.normalizeByRow(dtype, y, x, shape, mean, invstd, weight, bias);
+  kernels.normalizeByRowGrad(dtype, gx, gWeight, gBias, g, x, shape, mean, invstd, weight);
+  const of = (pointer: number, count: number) => values(dtype, pointer, count);
+  return [of(mean, rows), of(invstd, rows), of(y, n), of(gx, n), of(gWeight, weights), of(gBias, weights)];
+}
+
+describe.skipIf(!simd)("normalization on WebAssembly", () => {
+  for (const dtype of DTYPES) {
+    for (const shape of SHAPES) {
+      it(`by channels, ${dtype} [${shape}]`, () => {
+        for (const affine of [false, true]) {
+          for (const batchStatistics of [false, true]) {
+            const got = byChannel(wasm, dtype, shape, affine, batchStatistics);
+            const expected = byChannel(reference, dtype, shape, affine, batchStatistics);
+            // Everything but the gradients is PyTorch's to the bit in float32, so both backends agree to the bit.
+            if (dtype === "float32") expect(got.exact).toEqual(expected.exact);
+            const all = [...got.exact, ...got.near];
+            [...expected.exact, ...expected.near].forEach((part, i) => {
+              expect(difference(all[i], part)).toBeLessThan(TOLERANCE[dtype]);
+            });
+          }
+        }
+      });
+    }
+
+    const rowShapes: [string, RowShape][] = [1, 2, 3, 4, 5, 8, 17, 64].map((channels) => [
+      "layer",
+      { rows: 5, groups: 1, channels, inner: 1 },
+    ]);
+    rowShapes.push(
+      ["group", { rows: 6, groups: 3, channels: 2, inner: 7 }],
+      ["group", { rows: 4, groups: 2, channels: 4, inner: 16 }],
+    );
+    rowShapes.push(
+      ["group", { rows: 6, groups: 3, channels: 5, inner: 1 }],
+      ["instance", { rows: 6, groups: 3, channels: 1, inner: 25 }],
+    );
+    rowShapes.push(["no rows", { rows: 0, groups: 1, channels: 4, inner: 1 }]);
+    for (const [name, shape] of rowShapes) {
+      it(`by rows, ${dtype}, ${name}: ${Object.values(shape)}`, () => {
+        for (const affine of [false, true]) {
+          const got = byRow(wasm, dtype, shape, affine);
+          byRow(reference, dtype, shape, affine).forEach((part, i) => {
+            // A row of one has gx = 0 but for rounding: there is nothing to measure against.
+            if (i === 3 && shape.channels * shape.inner < 3) return;
+            expect(difference(got[i], part)).toBeLessThan(TOLERANCE[dtype]);
+          });
+        }
+      });
+    }
+  }
+
+  it("leaves out the gradients that are not asked for", () => {
+    const next = randomNumbers(1);
+    for (const inner of [1, 6]) {
+      const n = 2 * 5 * inner;
+      const [x, g, gx] = [block("float32", n, next), block("float32", n, next), block("float32", n)];
+      const [mean, invstd, gBias] = [block("float32", 5, next), block("float32", 5, () => 2), block("float32", 5)];
+      wasm.normalizeByChannelGrad("float32", 0, 0, gBias, g, x, 2, 5, inner, mean, invstd, 0, true);
+      expect(values("float32", gBias, 5).every(Number.isFinite)).toBe(true);
+      // With fixed statistics the input does not enter: infinities in it leave the gradient whole.
+      const infinite = block("float32", n, () => Number.POSITIVE_INFINITY);
+      wasm.normalizeByChannelGrad("float32", gx, 0, 0, g, infinite, 2, 5, inner, mean, invstd, 0, false);
+      expect(values("float32", gx, n)).toEqual(values("float32", g, n).map((v) => 2 * v));
+    }
+  });
+
+  it("rounds x·α + β once where float64 alone would round it twice", () => {
+    // (1 + 2⁻²⁰)(1 − 2⁻²⁰)·2⁻²⁴ + 1 + 2⁻²³ lies 2⁻⁶⁴ below the middle of two floats; float64 cannot tell it from the middle.
+    for (const inner of [1, 6]) {
+      const x = block("float32", 6 * inner, () => 1 + 2 ** -20);
+      const [mean, invstd] = [block("float32", 6, () => 0), block("float32", 6, () => (1 - 2 ** -20) * 2 ** -24)];
+      const [bias, y] = [block("float32", 6, () => 1 + 2 ** -23), block("float32", 6 * inner)];
+      wasm.normalizeByChannel("float32", y, x, 1, 6, inner, mean, invstd, 0, bias);
+      expect(values("float32", y, 6 * inner)).toEqual(Array(6 * inner).fill(1 + 2 ** -23));
+    }
+  });
+});
