@@ -76,7 +76,8 @@ test("a strict TypeScript program compiles against the declarations, library che
     ${entries.map((entry, i) => `import * as entry${i} from "${entry}";`).join("\n")}
     import { nn, randn, type Tensor } from "evenkeel";
     const y: Tensor = new nn.BatchNorm1d(16).forward(randn([100, 16]));
-    console.log(y.shape, ${entries.map((_, i) => `entry${i}`).join(", ")});
+    const z: Tensor = y.add(1);
+    console.log(z.shape, ${entries.map((_, i) => `entry${i}`).join(", ")});
   `;
   writeFileSync(join(user, "main.ts"), program);
   const compilerOptions = {
