@@ -22,7 +22,7 @@ function fail(error: unknown): void {
 
 try {
   const data: StudyData = { train: await load(true), test: await load(false) };
-  const classes = new Set(data.train.labels.toTypedArray()).size;
+  const classes = new Set<number | bigint>([...data.train.labels.toTypedArray()]).size;
   send({ kind: "ready", train: data.train.length, test: data.test.length, classes });
   parentPort?.on("message", (job: Job) => {
     runJob(job, {
