@@ -1,7 +1,12 @@
 import "./ops/methods.ts";
+import "./runtime.ts";
 
 export * as autograd from "./autograd/index.ts";
 export { enableGrad, isGradEnabled, noGrad } from "./autograd/mode.ts";
+export * as data from "./data/index.ts";
+export * as F from "./functional/index.ts";
+export * as nn from "./nn/index.ts";
+export { gelu, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "./ops/activation.ts";
 export { add, div, mul, neg, sub } from "./ops/arithmetic.ts";
 export { atan2, maximum, minimum, pow, remainder } from "./ops/binary.ts";
 export {
@@ -21,6 +26,7 @@ export {
   ne,
   where,
 } from "./ops/compare.ts";
+export { amax, amin, argmax, argmin, type Extremes, max, min } from "./ops/extremes.ts";
 export { gather, indexAdd, indexSelect, maskedFill, oneHot, scatterAdd, takeAlongDim } from "./ops/indexing.ts";
 export {
   add_,
@@ -37,7 +43,10 @@ export {
   zero_,
 } from "./ops/inplace.ts";
 export { cat, stack } from "./ops/join.ts";
+export { bmm, dot, matmul, mm, outer } from "./ops/matmul.ts";
 export type { TensorMethods } from "./ops/methods.ts";
+export { std, type VarianceOptions, variance, varMean } from "./ops/moments.ts";
+export { logsumexp, norm } from "./ops/norms.ts";
 export {
   abs,
   ceil,
@@ -61,7 +70,9 @@ export {
   tan,
   trunc,
 } from "./ops/pointwise.ts";
+export { all, any, type Dims, mean, prod, type ReduceOptions, sum } from "./ops/reduction.ts";
 export { at, chunk, diagonal, flip, narrow, select, slice, split, unbind } from "./ops/slicing.ts";
+export { logSoftmax, softmax } from "./ops/softmax.ts";
 export {
   clone,
   contiguous,
@@ -78,6 +89,8 @@ export {
   unsqueeze,
   view,
 } from "./ops/views.ts";
+export * as optim from "./optim/index.ts";
+export { type BackendName, type RuntimeInfo, runtimeInfo, setBackend } from "./runtime.ts";
 export {
   arange,
   empty,

@@ -19,3 +19,8 @@ export function pythonRepr(value: unknown): string {
     return value.length === 1 ? `(${pythonRepr(value[0])},)` : `(${value.map(pythonRepr).join(", ")})`;
   return String(value);
 }
+
+/** A number that is a float in Python, as its repr: 1 is 1.0. */
+export function pythonFloat(x: number | null): string {
+  return x !== null && Number.isInteger(x) && Math.abs(x) < 1e16 ? `${x}.0` : pythonRepr(x);
+}

@@ -2,7 +2,7 @@ import { full, ones, zeros } from "../../tensor/creation.ts";
 import type { FloatDType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../../util/errors.ts";
-import { pythonRepr } from "../../util/python-format.ts";
+import { pythonFloat, pythonRepr } from "../../util/python-format.ts";
 import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 
@@ -101,7 +101,7 @@ export abstract class NormBase extends Module {
   override extraRepr(): string {
     const { numFeatures, eps, momentum, affine, trackRunningStats } = this;
     return (
-      `${numFeatures}, eps=${pythonRepr(eps)}, momentum=${pythonRepr(momentum)}, ` +
+      `${numFeatures}, eps=${pythonFloat(eps)}, momentum=${pythonFloat(momentum)}, ` +
       `affine=${pythonRepr(affine)}, track_running_stats=${pythonRepr(trackRunningStats)}`
     );
   }

@@ -3,7 +3,7 @@ import { ones, zeros } from "../../tensor/creation.ts";
 import type { FloatDType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { ShapeError } from "../../util/errors.ts";
-import { pythonRepr } from "../../util/python-format.ts";
+import { pythonFloat, pythonRepr } from "../../util/python-format.ts";
 import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 
@@ -49,6 +49,6 @@ export class GroupNorm extends Module {
   }
 
   override extraRepr(): string {
-    return `${this.numGroups}, ${this.numChannels}, eps=${pythonRepr(this.eps)}, affine=${pythonRepr(this.affine)}`;
+    return `${this.numGroups}, ${this.numChannels}, eps=${pythonFloat(this.eps)}, affine=${pythonRepr(this.affine)}`;
   }
 }

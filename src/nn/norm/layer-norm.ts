@@ -2,7 +2,7 @@ import { layerNorm } from "../../functional/norm.ts";
 import { ones, zeros } from "../../tensor/creation.ts";
 import type { FloatDType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { pythonRepr } from "../../util/python-format.ts";
+import { pythonFloat, pythonRepr } from "../../util/python-format.ts";
 import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
 
@@ -48,6 +48,6 @@ export class LayerNorm extends Module {
 
   override extraRepr(): string {
     const { normalizedShape, eps, elementwiseAffine } = this;
-    return `${pythonRepr(normalizedShape)}, eps=${pythonRepr(eps)}, elementwise_affine=${pythonRepr(elementwiseAffine)}`;
+    return `${pythonRepr(normalizedShape)}, eps=${pythonFloat(eps)}, elementwise_affine=${pythonRepr(elementwiseAffine)}`;
   }
 }
