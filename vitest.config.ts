@@ -27,6 +27,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: availableParallelism(),
+    silent: "passed-only",
     projects: [
       project("reference", onEveryBackend, { EVENKEEL_BACKEND: "reference" }),
       project("wasm-base", onEveryBackend, { EVENKEEL_BACKEND: "wasm", EVENKEEL_SIMD: "base" }),
