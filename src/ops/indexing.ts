@@ -241,23 +241,23 @@ export function indexAdd(
 
 /**
  * The elements at `index` along a dimension, both broadcast over the others, as torch.take_along_dim: what argmax or a sort gave, looked up.
- * @param options dim: without it both are read as flat
+ * @param dim without it both are read as flat
  * @throws IndexRangeError for an index outside the dimension, ShapeError, DTypeError
  * @example
  * ```ts
  * import { takeAlongDim, tensor } from "evenkeel";
- * takeAlongDim(tensor([[1, 2], [3, 4]]), tensor([[1]], { dtype: "int64" }), { dim: 1 }).toArray(); // => [[2], [4]]
+ * takeAlongDim(tensor([[1, 2], [3, 4]]), tensor([[1]], { dtype: "int64" }), 1).toArray(); // => [[2], [4]]
  * ```
  */
-export function takeAlongDim(x: Tensor, index: Tensor, options: { dim?: number } = {}): Tensor {
-  if (options.dim === undefined) return gather(flatten(x), 0, flatten(index));
+export function takeAlongDim(x: Tensor, index: Tensor, dim?: number): Tensor {
+  if (dim === undefined) return gather(flatten(x), 0, flatten(index));
   if (x.ndim !== index.ndim) {
     throw new ShapeError(
       `torch.take_along_dim(): input and indices should have the same number of dimensions, but got ${x.ndim} dimensions for input, and ${index.ndim} dimensions for indices`,
     );
   }
   if (x.ndim === 0) return gather(x, 0, index);
-  const d = wrapDim(options.dim, x.ndim);
+  const d = wrapDim(dim, x.ndim);
   const shape = broadcastShapes(x.shape.with(d, 1), index.shape.with(d, 1));
   return gather(expand(x, shape.with(d, x.shape[d])), d, expand(index, shape.with(d, index.shape[d])));
 }

@@ -22,16 +22,15 @@ function checkSizes(tensors: readonly Tensor[], parts: readonly Tensor[], d: num
 
 /**
  * Puts tensors one after the other along a dimension that they have, as torch.cat. Of several dtypes the result has the one that holds all.
- * @param options dim: default 0
  * @throws ShapeError if the other sizes differ, ArgumentError if there is nothing to join
  * @example
  * ```ts
  * import { cat, tensor } from "evenkeel";
  * cat([tensor([[1, 2]]), tensor([[3, 4]])]).toArray(); // => [[1, 2], [3, 4]]
- * cat([tensor([[1], [2]]), tensor([[3], [4]])], { dim: 1 }).toArray(); // => [[1, 3], [2, 4]]
+ * cat([tensor([[1], [2]]), tensor([[3], [4]])], 1).toArray(); // => [[1, 3], [2, 4]]
  * ```
  */
-export function cat(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
+export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   if (tensors.length === 0) throw new ArgumentError("torch.cat(): expected a non-empty list of Tensors");
   const single = tensors.findIndex((tensor) => tensor.ndim === 0);
   if (single >= 0) {
@@ -41,7 +40,7 @@ export function cat(tensors: readonly Tensor[], options: { dim?: number } = {}):
   // An empty 1-dimensional tensor goes with every shape, as in PyTorch.
   const filledOnes = tensors.filter((tensor) => !(tensor.ndim === 1 && tensor.shape[0] === 0));
   const parts = filledOnes.length > 0 ? filledOnes : tensors;
-  const d = wrapDim(options.dim ?? 0, parts[0].ndim);
+  const d = wrapDim(dim, parts[0].ndim);
   checkSizes(tensors, parts, d);
 
   const inputs = parts.map((part) => convert(part, dtype));
@@ -61,15 +60,15 @@ export function cat(tensors: readonly Tensor[], options: { dim?: number } = {}):
 
 /**
  * Puts tensors of one shape side by side along a new dimension, as torch.stack.
- * @param options dim: where the new dimension goes, default 0
+ * @param dim where the new dimension goes
  * @throws ShapeError if the shapes differ, ArgumentError if there is nothing to stack
  * @example
  * ```ts
  * import { stack, tensor } from "evenkeel";
- * stack([tensor([1, 2]), tensor([3, 4])], { dim: 1 }).toArray(); // => [[1, 3], [2, 4]]
+ * stack([tensor([1, 2]), tensor([3, 4])], 1).toArray(); // => [[1, 3], [2, 4]]
  * ```
  */
-export function stack(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
+export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   if (tensors.length === 0) throw new ArgumentError("stack expects a non-empty TensorList");
   const { shape } = tensors[0];
   const wrong = tensors.findIndex((tensor) => !sameShape(tensor.shape, shape));
@@ -78,7 +77,7 @@ export function stack(tensors: readonly Tensor[], options: { dim?: number } = {}
       `stack expects each tensor to be equal size, but got [${shape.join(", ")}] at entry 0 and [${tensors[wrong].shape.join(", ")}] at entry ${wrong}`,
     );
   }
-  const d = wrapDim(options.dim ?? 0, shape.length + 1);
+  const d = wrapDim(dim, shape.length + 1);
   const dtype = tensors.reduce<DType>((found, tensor) => promoteTypes(found, tensor.dtype), tensors[0].dtype);
   const inputs = tensors.map((tensor) => convert(tensor, dtype));
   const out = emptyTensor([...shape.slice(0, d), inputs.length, ...shape.slice(d)], dtype);

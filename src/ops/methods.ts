@@ -2,14 +2,21 @@ import { type BackwardOptions, backward } from "../autograd/engine.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { tensorString } from "../tensor/printing.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import * as activation from "./activation.ts";
 import * as arithmetic from "./arithmetic.ts";
 import * as binary from "./binary.ts";
 import * as compare from "./compare.ts";
 import { convert } from "./convert.ts";
+import * as extremes from "./extremes.ts";
 import * as indexing from "./indexing.ts";
 import * as inplace from "./inplace.ts";
+import * as matmul from "./matmul.ts";
+import * as moments from "./moments.ts";
+import * as norms from "./norms.ts";
 import * as pointwise from "./pointwise.ts";
+import * as reduction from "./reduction.ts";
 import * as slicing from "./slicing.ts";
+import * as softmax from "./softmax.ts";
 import * as views from "./views.ts";
 
 /*
@@ -28,17 +35,40 @@ type Method<F> = F extends { (x: Tensor, ...rest: infer A): infer R; (x: number,
       : never;
 
 /** Exports that are no methods, or whose methods take their arguments in another order. */
-const HIDDEN = ["resultType", "toFloat", "where"] as const;
+const HIDDEN = ["resultType", "toFloat", "where", "linear", "variance"] as const;
 
-const families = [arithmetic, binary, compare, indexing, inplace, pointwise, slicing, views];
+const families = [
+  activation,
+  arithmetic,
+  binary,
+  compare,
+  extremes,
+  indexing,
+  inplace,
+  matmul,
+  moments,
+  norms,
+  pointwise,
+  reduction,
+  slicing,
+  softmax,
+  views,
+];
 
-type Functions = typeof arithmetic &
+type Functions = typeof activation &
+  typeof arithmetic &
   typeof binary &
   typeof compare &
+  typeof extremes &
   typeof indexing &
   typeof inplace &
+  typeof matmul &
+  typeof moments &
+  typeof norms &
   typeof pointwise &
+  typeof reduction &
   typeof slicing &
+  typeof softmax &
   typeof views;
 
 type Methods<F> = { [Name in keyof F as Exclude<Name, (typeof HIDDEN)[number]>]: Method<F[Name]> };
@@ -52,6 +82,8 @@ declare module "../tensor/tensor.js" {
     to(dtype: DType): Tensor;
     /** The values where the condition holds, `other` elsewhere, as torch.Tensor.where. */
     where(condition: Tensor, other: Tensor | number): Tensor;
+    /** The variance over some or all dimensions, as torch.Tensor.var. */
+    var: Method<typeof moments.variance>;
     /** The values as float32, as torch.Tensor.float. */
     float(): Tensor;
     /** The values as float64, as torch.Tensor.double. */
@@ -73,25 +105,16 @@ declare module "../tensor/tensor.js" {
   }
 }
 
-function attach(name: string | symbol, value: unknown): void {
+function attach(name: string | symbol, run: (x: Tensor, ...rest: never[]) => unknown): void {
+  const value = function (this: Tensor, ...rest: never[]) {
+    return run(this, ...rest);
+  };
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
 
 for (const [name, run] of families.flatMap((family) => Object.entries(family))) {
-  if ((HIDDEN as readonly string[]).includes(name)) continue;
-  const f = run as (x: Tensor, ...rest: unknown[]) => unknown;
-  attach(name, function (this: Tensor, ...rest: unknown[]) {
-    return f(this, ...rest);
-  });
+  if (!(HIDDEN as readonly string[]).includes(name)) attach(name, run as (x: Tensor) => unknown);
 }
-
-attach("to", function (this: Tensor, dtype: DType) {
-  return convert(this, dtype);
-});
-
-attach("where", function (this: Tensor, condition: Tensor, other: Tensor | number) {
-  return compare.where(condition, this, other);
-});
 
 const conversions: Record<string, DType> = {
   float: "float32",
@@ -100,20 +123,12 @@ const conversions: Record<string, DType> = {
   long: "int64",
   bool: "bool",
 };
-for (const [name, dtype] of Object.entries(conversions)) {
-  attach(name, function (this: Tensor) {
-    return convert(this, dtype);
-  });
-}
+for (const [name, dtype] of Object.entries(conversions)) attach(name, (x) => convert(x, dtype));
 
-attach("backward", function (this: Tensor, gradient?: Tensor | null, options?: BackwardOptions) {
-  backward([this], [gradient], options);
-});
-
-attach("toString", function (this: Tensor) {
-  return tensorString(this);
-});
+attach("to", convert);
+attach("var", moments.variance);
+attach("where", (x, condition: Tensor, other: Tensor | number) => compare.where(condition, x, other));
+attach("backward", (x, gradient?: Tensor | null, options?: BackwardOptions) => backward([x], [gradient], options));
+attach("toString", tensorString);
 // what console.log shows in Node
-attach(Symbol.for("nodejs.util.inspect.custom"), function (this: Tensor) {
-  return tensorString(this);
-});
+attach(Symbol.for("nodejs.util.inspect.custom"), (x) => tensorString(x));

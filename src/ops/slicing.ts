@@ -122,7 +122,6 @@ export function at(x: Tensor, ...indices: number[]): Tensor {
 
 /**
  * Every position of a dimension, which is dropped, as torch.unbind.
- * @param options dim: default 0
  * @throws IndexRangeError for a dimension that does not exist
  * @example
  * ```ts
@@ -130,10 +129,9 @@ export function at(x: Tensor, ...indices: number[]): Tensor {
  * unbind(tensor([[1, 2], [3, 4]])).length; // => 2
  * ```
  */
-export function unbind(x: Tensor, options: { dim?: number } = {}): Tensor[] {
-  if (x.ndim === 0)
-    throw new IndexRangeError(`Dimension specified as ${options.dim ?? 0} but tensor has no dimensions`);
-  const d = wrapDim(options.dim ?? 0, x.ndim);
+export function unbind(x: Tensor, dim = 0): Tensor[] {
+  if (x.ndim === 0) throw new IndexRangeError(`Dimension specified as ${dim} but tensor has no dimensions`);
+  const d = wrapDim(dim, x.ndim);
   return Array.from({ length: x.shape[d] }, (_, i) => pick("UnbindBackward0", x, d, i));
 }
 
@@ -154,7 +152,6 @@ function evenSizes(total: number, size: number): number[] {
 
 /**
  * Pieces of a dimension, all of one size (the last may be smaller) or of the given sizes, as torch.split: views.
- * @param options dim: default 0
  * @throws ArgumentError if the sizes are negative or do not sum up to the dimension's
  * @example
  * ```ts
@@ -163,9 +160,9 @@ function evenSizes(total: number, size: number): number[] {
  * split(arange(5), [1, 4]).length; // => 2
  * ```
  */
-export function split(x: Tensor, sizes: number | readonly number[], options: { dim?: number } = {}): Tensor[] {
+export function split(x: Tensor, sizes: number | readonly number[], dim = 0): Tensor[] {
   if (x.ndim === 0) throw new ShapeError("split expects at least a 1-dimensional tensor");
-  const d = wrapDim(options.dim ?? 0, x.ndim);
+  const d = wrapDim(dim, x.ndim);
   const total = x.shape[d];
   if (typeof sizes === "number") {
     if (!(sizes >= 0)) throw new ArgumentError(`split expects split_size be non-negative, but got split_size=${sizes}`);
@@ -184,7 +181,6 @@ export function split(x: Tensor, sizes: number | readonly number[], options: { d
 
 /**
  * At most `chunks` pieces of a dimension, of equal size but for the last, as torch.chunk: views.
- * @param options dim: default 0
  * @throws ArgumentError if chunks < 1
  * @example
  * ```ts
@@ -192,10 +188,10 @@ export function split(x: Tensor, sizes: number | readonly number[], options: { d
  * chunk(arange(5), 3).map((piece) => piece.numel); // => [2, 2, 1]
  * ```
  */
-export function chunk(x: Tensor, chunks: number, options: { dim?: number } = {}): Tensor[] {
+export function chunk(x: Tensor, chunks: number, dim = 0): Tensor[] {
   if (x.ndim === 0) throw new ShapeError("chunk expects at least a 1-dimensional tensor");
   if (!(chunks > 0)) throw new ArgumentError(`chunk expects \`chunks\` to be greater than 0, got: ${chunks}`);
-  const d = wrapDim(options.dim ?? 0, x.ndim);
+  const d = wrapDim(dim, x.ndim);
   const total = x.shape[d];
   // PyTorch gives all of them when there is nothing to share out.
   const sizes = total === 0 ? new Array<number>(chunks).fill(0) : evenSizes(total, Math.ceil(total / chunks));

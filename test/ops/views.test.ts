@@ -187,12 +187,12 @@ describe("results", () => {
     expect(movedim(x(), [0, 1], [-1, 0]).shape).toEqual([3, 4, 2]);
     expect(squeeze(zeros([1, 2, 1])).shape).toEqual([2]);
     expect(squeeze(zeros([1, 2, 1]), 1).shape).toEqual([1, 2, 1]);
-    expect(unbind(x(), { dim: 1 }).map((part) => part.shape)).toEqual([
+    expect(unbind(x(), 1).map((part) => part.shape)).toEqual([
       [2, 4],
       [2, 4],
       [2, 4],
     ]);
-    expect(split(x(), 3, { dim: 2 }).map((part) => part.shape[2])).toEqual([3, 1]);
+    expect(split(x(), 3, 2).map((part) => part.shape[2])).toEqual([3, 1]);
     expect(chunk(arange(5), 4).map((part) => part.toArray())).toEqual([[0, 1], [2, 3], [4]]);
     expect(chunk(zeros([0]), 3).length).toBe(3);
     expect(x().expandAs(zeros([5, 2, 3, 4])).shape).toEqual([5, 2, 3, 4]);
@@ -255,8 +255,8 @@ describe("gradients", () => {
     diagonal: (x) => diagonal(x, { dim1: 1, dim2: 2, offset: 1 }),
     flip: (x) => flip(x, [0, 2]),
     clone: (x) => x.clone(),
-    unbind: (x) => unbind(x, { dim: 2 })[3],
-    split: (x) => split(x, [1, 2], { dim: 1 })[1],
+    unbind: (x) => unbind(x, 2)[3],
+    split: (x) => split(x, [1, 2], 1)[1],
     "two overlapping parts": (x) => narrow(x, 2, 0, 3).mul(narrow(x, 2, 1, 3)),
   };
 
