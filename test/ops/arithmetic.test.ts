@@ -26,7 +26,7 @@ import {
   square,
   tan,
   trunc,
-} from "../../src/ops/ts";
+} from "../../src/ops/pointwise.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { checkGradients, leaf, random, testGolden } from "./checking.ts";
 
