@@ -8,26 +8,30 @@ function print(value: unknown): string {
   return inspect(value, { depth: 20, breakLength: Infinity, maxArrayLength: null });
 }
 
+/** Without the names of typed arrays, and the dots of a number that goes on. */
+const plain = (text: string) => text.replace(/\w+Array\(\d+\) (?=\[)/g, "").replace(/…/g, "");
+
 /** What remains of a printed value when its numbers, spaces and quotes are taken out. */
 const frame = (text: string) =>
-  text
-    .replace(/\w+Array\(\d+\) (?=\[)/g, "")
+  plain(text)
     .replace(NUMBER, "#")
     .replace(/['"`\s]/g, "");
 
-function same(actual: string, expected: string): boolean {
-  const numbers = (text: string) => [...text.replace(/\w+Array\(\d+\) (?=\[)/g, "").matchAll(NUMBER)].map(Number);
-  const wanted = numbers(expected);
-  return frame(actual) === frame(expected) && numbers(actual).every((x, i) => near(x, wanted[i]));
-}
+const numbers = (text: string) => [...plain(text).matchAll(NUMBER)].map(Number);
 
 /** Equal to the four decimals, or four digits, that an example shows. */
 const near = (a: number, b: number) => Math.abs(a - b) <= 1e-4 * Math.max(1, Math.abs(b));
 
+function same(actual: string, expected: string): boolean {
+  const wanted = numbers(expected);
+  return frame(actual) === frame(expected) && numbers(actual).every((x, i) => near(x, wanted[i]));
+}
+
+const spaced = (text: string) => text.replace(/\s+/g, " ").trim();
+
 /** Numbers count to four decimals; the rest of a value but for spaces and quotes, and a string, to the letter. */
 export function $equals(value: unknown, where: string, expected: string): void {
-  if (typeof value === "string")
-    expect(value.replace(/\s+/g, " ").trim(), where).toBe(expected.replace(/\s+/g, " ").trim());
+  if (typeof value === "string") expect(spaced(value), where).toBe(spaced(expected).replace(/^(["'])(.*)\1$/, "$2"));
   else if (!same(print(value), expected)) expect(print(value), where).toBe(expected);
 }
 

@@ -1,19 +1,21 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { blocksOf, sourceFiles, withChecks } from "./blocks.ts";
 
 const folder = join(process.cwd(), "build/doc-examples");
-const blocks = ["README.md", "README.zh-CN.md", ...sourceFiles()].flatMap(blocksOf);
+const readmes = ["README.md", "README.zh-CN.md"];
+const blocks = [...readmes.filter((file) => existsSync(file)), ...sourceFiles()].flatMap(blocksOf);
 const nameOf = (file: string, line: number) => `${file.replace(/\W+/g, "-")}-${line}.ts`;
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(join(folder, "run"), { recursive: true });
 for (const { file, line, code } of blocks) writeFileSync(join(folder, nameOf(file, line)), `${code}\nexport {};\n`);
 
-test("there are examples", () => {
-  expect(blocks.length).toBeGreaterThan(50);
+test("there are examples, in both READMEs too", () => {
+  expect(blocks.length).toBeGreaterThan(100);
+  for (const readme of readmes) expect(blocks.map(({ file }) => file)).toContain(readme);
 });
 
 test("the examples have no type errors", () => {
