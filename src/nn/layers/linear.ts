@@ -35,7 +35,8 @@ export class Linear extends Module {
     super();
     const { bias = true, dtype = "float32" } = options;
     for (const [name, size] of Object.entries({ inFeatures, outFeatures })) {
-      if (!Number.isInteger(size) || size < 0) throw new ArgumentError(`${name} is ${size}`, "give a whole number from 0");
+      if (!Number.isInteger(size) || size < 0)
+        throw new ArgumentError(`${name} is ${size}`, "give a whole number from 0");
     }
     this.weight = new Parameter(empty([outFeatures, inFeatures], { dtype }));
     this.bias = bias ? new Parameter(empty([outFeatures], { dtype })) : null;
