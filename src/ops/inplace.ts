@@ -7,6 +7,7 @@ import { type DType, ITEM_BYTES, isFloat, viewHeap } from "../tensor/dtype.ts";
 import { defaultGenerator, type Generator } from "../tensor/generator.ts";
 import { broadcastShapes, broadcastStrides, type Shape, sameShape } from "../tensor/shape.ts";
 import { detachedCopy, emptyTensor, packInto, type Tensor } from "../tensor/tensor.ts";
+import { tidy } from "../tensor/tidy.ts";
 import { ArgumentError, AutogradError, DTypeError, ShapeError } from "../util/errors.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
 import { resultType, scalarTensor } from "./compute.ts";
@@ -24,17 +25,22 @@ function refuseHistory(source: Tensor): void {
   );
 }
 
-/** Lets `write` change the elements of x where they lie, or of a contiguous copy that is then put back. */
-function change(x: Tensor, write: (contiguous: Tensor) => void, reads = true): void {
-  markChanged(x);
-  if (x.isContiguous) {
-    write(x);
-    return;
-  }
+/** Checks and counts the change. @throws ArgumentError, AutogradError */
+function touch(x: Tensor): void {
   if (x.strides.some((step, d) => step === 0 && x.shape[d] > 1)) {
     throw new ArgumentError(
       "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the tensor before performing the operation.",
     );
+  }
+  markChanged(x);
+}
+
+/** Lets `write` change the elements of x where they lie, or of a contiguous copy that is then put back. */
+function change(x: Tensor, write: (contiguous: Tensor) => void, reads = true): void {
+  touch(x);
+  if (x.isContiguous) {
+    write(x);
+    return;
   }
   const copy = reads ? detachedCopy(x) : emptyTensor(x.shape, x.dtype);
   write(copy);
@@ -75,7 +81,7 @@ export function copy_(x: Tensor, source: Tensor): Tensor {
   checkTarget(x, source.shape);
   let from = noGrad(() => convert(source, x.dtype));
   if (from.storage === x.storage) from = detachedCopy(from);
-  markChanged(x);
+  touch(x);
   const strides = broadcastStrides(from.shape, from.strides, x.shape);
   backend().copyStrided(ITEM_BYTES[x.dtype], x.shape, x.pointer, x.strides, from.pointer, strides);
   if (from !== source) from.storage.release();
@@ -111,7 +117,7 @@ function update(op: BinaryOp, x: Tensor, other: Tensor | number, alpha: number, 
   checkCast(divides ? "float32" : resultType(x, other), x.dtype);
   const direct = x.dtype !== "bool" && (single || (other.dtype === x.dtype && other.storage !== x.storage));
   if (!direct) {
-    const result = noGrad(compute);
+    const result = noGrad(() => tidy(compute));
     copy_(x, result);
     result.storage.release();
     return x;
