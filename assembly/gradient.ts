@@ -1,4 +1,4 @@
-import { expF64, gaussF64, geluSigmoid, highF64, joinF32, lowF64, normalF64, sigmoid } from "./math";
+import { expF64, gaussF64, geluSigmoid, highF64, joinF32, lowF64, normalF64 } from "./math";
 import { copyRest, REST } from "./scratch";
 
 /*
@@ -47,9 +47,9 @@ class Tanh {
 }
 class Silu {
   apply<T>(g: v128, s: v128, _p: v128, _q: v128): v128 {
-    const one = f32x4.splat(1);
-    const y = sigmoid(s);
-    return f32x4.mul(f32x4.mul(g, y), f32x4.add(one, f32x4.mul(s, f32x4.sub(one, y))));
+    const one = f64x2.splat(1);
+    const y = f64x2.div(one, f64x2.add(one, expF64(f64x2.neg(s))));
+    return f64x2.mul(f64x2.mul(g, y), f64x2.add(one, f64x2.mul(s, f64x2.sub(one, y))));
   }
 }
 /** Φ(s) + s·φ(s) */
@@ -97,12 +97,14 @@ function common<T>(op: i32, gx: usize, g: usize, s: usize, vectors: usize, p: f6
   if (op === 2) map<LeakyRelu, T>(gx, g, s, vectors, p, q);
   if (op === 3) map<Clamp, T>(gx, g, s, vectors, p, q);
   if (op === 4) map<Sigmoid, T>(gx, g, s, vectors, p, q);
-  if (op === 5) map<Tanh, T>(gx, g, s, vectors, p, q);
+  // 1 − s² cancels: float32 takes it in float64.
+  if (op === 5 && sizeof<T>() === 4) map<Wide<Tanh>, T>(gx, g, s, vectors, p, q);
+  else if (op === 5) map<Tanh, T>(gx, g, s, vectors, p, q);
 }
 
 /** The operations that only float32 has. */
 function onlyF32(op: i32, gx: usize, g: usize, s: usize, vectors: usize, p: f64, q: f64): void {
-  if (op === 6) map<Silu, f32>(gx, g, s, vectors, p, q);
+  if (op === 6) map<Wide<Silu>, f32>(gx, g, s, vectors, p, q);
   if (op === 7) map<Wide<Gelu>, f32>(gx, g, s, vectors, p, q);
   if (op === 8) map<Wide<GeluTanh>, f32>(gx, g, s, vectors, p, q);
   if (op === 9) map<Wide<Softplus>, f32>(gx, g, s, vectors, p, q);

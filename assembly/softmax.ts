@@ -25,6 +25,16 @@ function storeLanes(out: usize, v: v128, count: usize, scratch: usize): void {
   copyRest(out, scratch + REST, count << 2);
 }
 
+/** e^(x − top), with what rounding takes from the difference given back: it would cost as many units as the difference is large. */
+function expDifference(x: v128, top: v128): v128 {
+  const d = f32x4.sub(x, top);
+  const back = f32x4.add(d, top);
+  const lost = f32x4.sub(f32x4.sub(x, back), f32x4.add(top, f32x4.sub(d, back)));
+  const e = exp(d);
+  // An infinite difference has lost NaN.
+  return f32x4.add(e, f32x4.mul(e, v128.and(lost, f32x4.eq(lost, lost))));
+}
+
 function logTotal(total: f64): f64 {
   return f64x2.extract_lane(logF64(f64x2.splat(total)), 0);
 }
@@ -42,7 +52,7 @@ function softmaxRow(log: bool, out: usize, x: usize, n: usize, scratch: usize): 
   for (let i: usize = 0; i < n; i += 4) {
     const count = min<usize>(4, n - i);
     // e^−infinity = 0: the padding adds nothing.
-    const e = exp(f32x4.sub(loadLanes(x + (i << 2), count, -Infinity, scratch), top));
+    const e = expDifference(loadLanes(x + (i << 2), count, -Infinity, scratch), top);
     low = f64x2.add(low, lowF64(e));
     high = f64x2.add(high, highF64(e));
     if (!log) storeLanes(out + (i << 2), e, count, scratch);
@@ -77,7 +87,7 @@ function softmaxColumns(
   let low = f64x2.splat(0);
   let high = low;
   for (let j: usize = 0; j < bytes; j += inner << 2) {
-    const e = exp(f32x4.sub(loadLanes(x + j, count, 0, scratch), top));
+    const e = expDifference(loadLanes(x + j, count, 0, scratch), top);
     low = f64x2.add(low, lowF64(e));
     high = f64x2.add(high, highF64(e));
     if (!log) storeLanes(out + j, e, count, scratch);

@@ -129,12 +129,12 @@ class Sigmoid {
     return sigmoid(x);
   }
 }
+/** x / (1 + e^−x), in float64 because the quotient is denormal long before the product is. */
 class Silu {
   apply<T>(x: v128, _p: v128, _q: v128): v128 {
-    return f32x4.mul(x, sigmoid(x));
+    return f64x2.div(x, f64x2.add(f64x2.splat(1), expF64(f64x2.neg(x))));
   }
 }
-
 class Expm1 {
   apply<T>(x: v128, _p: v128, _q: v128): v128 {
     return expm1F64(x);
@@ -222,7 +222,7 @@ function common<T>(op: i32, out: usize, x: usize, vectors: usize, p: f64, q: f64
 function onlyF32(op: i32, out: usize, x: usize, vectors: usize, p: f64, q: f64): void {
   if (op === 17) map<Exp, f32>(out, x, vectors, p, q);
   if (op === 18) map<Sigmoid, f32>(out, x, vectors, p, q);
-  if (op === 19) map<Silu, f32>(out, x, vectors, p, q);
+  if (op === 19) map<Wide<Silu>, f32>(out, x, vectors, p, q);
   if (op === 20) map<Wide<Expm1>, f32>(out, x, vectors, p, q);
   if (op === 21) map<Wide<Log>, f32>(out, x, vectors, p, q);
   if (op === 22) map<Wide<Log1p>, f32>(out, x, vectors, p, q);
