@@ -62,7 +62,7 @@ export const unaryFunctions: Readonly<Record<UnaryOp, UnaryFunction>> = {
 
 export const gradFunctions: Readonly<Record<UnaryGradOp, GradFunction>> = {
   relu: (g, x) => (x <= 0 ? 0 : g),
-  relu6: (g, x) => (x > 0 && x < 6 ? g : 0),
+  relu6: (g, x) => (x <= 0 || x >= 6 ? 0 : g),
   leakyRelu: (g, x, p) => (x > 0 ? g : g * p),
   sigmoid: (g, y) => g * y * (1 - y),
   tanh: (g, y) => g * (1 - y * y),
