@@ -1,13 +1,29 @@
 import { noGrad } from "../../autograd/mode.ts";
+import { backend } from "../../kernels/registry.ts";
+import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
 import { numelOf } from "../../tensor/shape.ts";
-import { packInto, type Tensor } from "../../tensor/tensor.ts";
-import { mean } from "../reduction.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { filled } from "../compute.ts";
 import { expand, reshape } from "../views.ts";
 import { batchNormTrain, type RunningStatistics } from "./batch-norm.ts";
 
 /** One value a channel becomes one value an image and channel: [C] to [N·C]. */
 function repeat(perChannel: Tensor, n: number): Tensor {
   return reshape(expand(reshape(perChannel, [1, -1]), [n, perChannel.numel]), [-1]);
+}
+
+/** The average over the images of what every image made of the running statistics, [N·C] to [C]: summed in order in the dtype itself, as PyTorch does. */
+function averageInto(running: Tensor, perImage: Tensor, n: number): void {
+  const dtype = floatDType(running.dtype, "instance_norm");
+  const kernels = backend();
+  const channels = running.numel;
+  const bytes = channels * ITEM_BYTES[dtype];
+  kernels.fill(dtype, running.pointer, channels, 0);
+  for (let i = 0; i < n; i++) kernels.axpy(dtype, running.pointer, perImage.pointer + i * bytes, channels, 1);
+  const images = filled([], dtype, n);
+  kernels.binary("div", dtype, [channels], running.pointer, running.pointer, [1], images.pointer, [0]);
+  images.storage.release();
+  running.storage.version++;
 }
 
 /**
@@ -22,23 +38,17 @@ export function instanceNormTrain(
   eps: number,
 ): Tensor {
   const [n, c] = x.shape;
-  const spread = running && {
-    mean: noGrad(() => repeat(running.mean, n)),
-    variance: noGrad(() => repeat(running.variance, n)),
-    momentum: running.momentum,
-  };
   const seen = reshape(x, [1, n * c, numelOf(x.shape.slice(2))]);
-  const y = batchNormTrain(seen, weight && repeat(weight, n), bias && repeat(bias, n), spread, eps);
-  if (spread && x.numel > 0) {
-    noGrad(() => {
-      for (const kind of ["mean", "variance"] as const) {
-        const average = mean(reshape(spread[kind], [n, c]), 0);
-        packInto(running[kind], average);
-        running[kind].storage.version++;
-        average.storage.release();
-        spread[kind].storage.release();
-      }
-    });
-  }
-  return reshape(y, x.shape);
+  const normalized = (statistics: RunningStatistics | null) =>
+    reshape(batchNormTrain(seen, weight && repeat(weight, n), bias && repeat(bias, n), statistics, eps), x.shape);
+  // For one image the repeated statistics would be the running ones themselves.
+  if (!running || n <= 1 || x.numel === 0) return normalized(running);
+  const { momentum } = running;
+  const [mean, variance] = noGrad(() => [repeat(running.mean, n), repeat(running.variance, n)]);
+  const y = normalized({ mean, variance, momentum });
+  averageInto(running.mean, mean, n);
+  averageInto(running.variance, variance, n);
+  mean.storage.release();
+  variance.storage.release();
+  return y;
 }
