@@ -1,0 +1,360 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import {
+  ArgumentError,
+  memoryUsage,
+  noGrad,
+  OutOfMemoryError,
+  ones,
+  ReleasedTensorError,
+  randn,
+  setMemoryLimit,
+  sub_,
+  type Tensor,
+  tensor,
+  tidy,
+  zeros,
+} from "evenkeel";
+import { afterEach, describe, expect, it } from "vitest";
+import { closeScope, leaveScope, openScope, StepMemory } from "../../src/tensor/memory.ts";
+
+const count = () => memoryUsage().tensors;
+const isReleased = (x: Tensor) => !x.storage.isLive;
+
+describe("a tensor's memory", () => {
+  it("is counted, and given back once by dispose, for all views", () => {
+    const before = memoryUsage();
+    const x = zeros([256]);
+    const view = x.reshape([16, 16]);
+    expect(memoryUsage().program - before.program).toBe(1024);
+    x.dispose();
+    x.dispose();
+    expect(isReleased(view)).toBe(true);
+    expect(memoryUsage().program).toBe(before.program);
+  });
+
+  it("is an error to use once released, which says what to do", () => {
+    const x = ones([1]);
+    x.dispose();
+    for (const use of [() => x.add(1), () => x.toArray(), () => x.item(), () => x.t().sum(), () => x.keep()])
+      expect(use).toThrow(ReleasedTensorError);
+    expect(() => x.add(1)).toThrow(/released when the step it was made in ended: .*keep\(\)/);
+  });
+
+  it("goes with the scope that made it, unless kept or pinned by a gradient", () => {
+    const scope = openScope("iteration");
+    const x = ones([2]);
+    const kept = ones([2]).keep();
+    const leaf = tensor([1, 2], { requiresGrad: true }).keep();
+    leaf.mul(x).sum().backward();
+    expect(memoryUsage().scoped).toBeGreaterThan(0);
+    closeScope(scope);
+    expect(isReleased(x)).toBe(true);
+    expect(kept.toArray()).toEqual([1, 1]);
+    expect(leaf.grad?.toArray()).toEqual([1, 1]);
+    const { grad } = leaf;
+    leaf.releaseGrad();
+    expect(isReleased(grad as Tensor)).toBe(true);
+    kept.dispose();
+    leaf.dispose();
+    expect(memoryUsage().scoped).toBe(0);
+  });
+
+  it("closes inner scopes that were left open, and may close twice", () => {
+    const before = count();
+    const outer = openScope("iteration");
+    ones([2]);
+    openScope("tidy");
+    ones([2]);
+    closeScope(outer);
+    closeScope(outer);
+    expect(count()).toBe(before);
+  });
+
+  it("of the last iteration stays readable until another loop begins there", () => {
+    const last = openScope("iteration");
+    const loss = ones([2]);
+    leaveScope(last);
+    expect(loss.toArray()).toEqual([1, 1]);
+    const next = openScope("iteration");
+    expect(isReleased(loss)).toBe(true);
+    closeScope(next);
+  });
+
+  it("is found by the collector where nothing else does it", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const before = memoryUsage().program;
+    (() => {
+      for (let i = 0; i < 100; i++) zeros([1024]);
+    })();
+    for (let i = 0; i < 50 && memoryUsage().program > before + 50 * 4096; i++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(memoryUsage().program).toBeLessThan(before + 50 * 4096);
+  });
+});
+
+describe("tidy", () => {
+  it("releases all but what it returns, however nested, and what is kept", () => {
+    const before = count();
+    let temporary: Tensor | undefined;
+    let kept: Tensor | undefined;
+    const result = tidy(() => {
+      temporary = ones([3]);
+      kept = ones([1]).keep();
+      const made = temporary.add(1);
+      return { a: made, list: [temporary.mul(3), new Map([["k", temporary.mul(4)]])], n: 5 };
+    });
+    expect(isReleased(temporary as Tensor)).toBe(true);
+    expect(result.a.toArray()).toEqual([2, 2, 2]);
+    expect((result.list[0] as Tensor).toArray()).toEqual([3, 3, 3]);
+    expect((result.list[1] as Map<string, Tensor>).get("k")?.toArray()).toEqual([4, 4, 4]);
+    expect(result.n).toBe(5);
+    expect(count()).toBe(before + 4);
+    kept?.dispose();
+  });
+
+  it("nests: what an inner one returns belongs to the outer one", () => {
+    const before = count();
+    let inner: Tensor | undefined;
+    tidy(() => {
+      inner = tidy(() => ones([2]).add(1));
+      expect(inner.toArray()).toEqual([2, 2]);
+    });
+    expect(isReleased(inner as Tensor)).toBe(true);
+    expect(count()).toBe(before);
+  });
+
+  it("cleans up after an error, and refuses async functions", () => {
+    const before = count();
+    expect(() =>
+      tidy(() => {
+        ones([2]);
+        throw new RangeError("own");
+      }),
+    ).toThrow(RangeError);
+    expect(() => tidy(async () => ones([2]))).toThrow(ArgumentError);
+    expect(count()).toBe(before);
+  });
+
+  it("holds a whole training step", () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    const before = count();
+    for (let i = 0; i < 3; i++) tidy(() => w.mul(w).sum().backward());
+    expect(w.grad?.toArray()).toEqual([6, 12]);
+    expect(count()).toBe(before + 1);
+    w.releaseGrad();
+  });
+});
+
+/** A gradient descent of one line, with the memory rule that all optimizers have. */
+class Descent {
+  private readonly memory = new StepMemory();
+  constructor(
+    private readonly params: readonly Tensor[],
+    private readonly lr = 0.01,
+  ) {}
+  step(): void {
+    noGrad(() => {
+      for (const param of this.params) if (param.grad) sub_(param, param.grad, { alpha: this.lr });
+    });
+    this.memory.onStep();
+  }
+  zeroGrad(): void {
+    for (const param of this.params) param.releaseGrad();
+    this.memory.onZeroGrad();
+  }
+}
+
+function problem() {
+  const x = randn([32, 8]);
+  const target = randn([32, 1]);
+  const w = randn([8, 16], { requiresGrad: true });
+  const v = randn([16, 1], { requiresGrad: true });
+  const forward = () => x.matmul(w).tanh().matmul(v);
+  const loss = () => forward().sub(target).square().mean();
+  return { params: [w, v], forward, loss };
+}
+
+/** Runs a loop and checks that from the third iteration on it ends with as much memory as the one before. */
+function holdsFlat(iterations: number, body: (i: number) => void): void {
+  const usage: number[] = [];
+  for (let i = 0; i < iterations; i++) {
+    body(i);
+    usage.push(memoryUsage().program + memoryUsage().pinned + memoryUsage().scoped);
+  }
+  for (let i = 4; i < iterations; i++) expect(usage[i]).toBe(usage[3]);
+}
+
+describe("loops without a loader", () => {
+  it("zeroGrad, forward, backward, step", () => {
+    const { params, loss } = problem();
+    const optimizer = new Descent(params);
+    const seen: number[] = [];
+    holdsFlat(20, () => {
+      optimizer.zeroGrad();
+      const now = loss();
+      now.backward();
+      optimizer.step();
+      seen.push(now.item());
+    });
+    expect(seen[19]).toBeLessThan(seen[0]);
+  });
+
+  it("forward, zeroGrad, backward, step", () => {
+    const { params, loss } = problem();
+    const optimizer = new Descent(params);
+    holdsFlat(20, () => {
+      const now = loss();
+      optimizer.zeroGrad();
+      now.backward();
+      optimizer.step();
+      expect(Number.isFinite(now.item())).toBe(true);
+    });
+  });
+
+  it("forward, backward, step, zeroGrad, and the loss read afterwards", () => {
+    const { params, loss } = problem();
+    const optimizer = new Descent(params);
+    holdsFlat(20, () => {
+      const now = loss();
+      now.backward();
+      optimizer.step();
+      optimizer.zeroGrad();
+      expect(Number.isFinite(now.item())).toBe(true);
+    });
+  });
+
+  it("the loss of the step before can be compared with", () => {
+    const { params, loss } = problem();
+    const optimizer = new Descent(params);
+    let before: Tensor | undefined;
+    holdsFlat(20, () => {
+      optimizer.zeroGrad();
+      const now = loss();
+      now.backward();
+      optimizer.step();
+      if (before) expect(now.sub(before).item()).toBeLessThan(10);
+      before = now;
+    });
+  });
+
+  it("a running sum of losses", () => {
+    const { params, loss } = problem();
+    const optimizer = new Descent(params);
+    let sum = tensor(0);
+    let expected = 0;
+    holdsFlat(20, () => {
+      optimizer.zeroGrad();
+      const now = loss();
+      now.backward();
+      optimizer.step();
+      sum = sum.add(now.detach());
+      expected += now.item();
+    });
+    expect(sum.item()).toBeCloseTo(expected, 2);
+  });
+
+  it("gradients accumulated over several batches", () => {
+    const { params, loss } = problem();
+    const optimizer = new Descent(params);
+    holdsFlat(20, () => {
+      optimizer.zeroGrad();
+      for (let part = 0; part < 3; part++) loss().div(3).backward();
+      optimizer.step();
+    });
+  });
+
+  it("two optimizers that alternate on each other's results", () => {
+    const first = problem();
+    const second = problem();
+    const [a, b] = [new Descent(first.params), new Descent(second.params)];
+    holdsFlat(20, () => {
+      a.zeroGrad();
+      const made = first.forward();
+      made.square().mean().backward();
+      a.step();
+      b.zeroGrad();
+      made.detach().sub(second.forward()).square().mean().backward();
+      b.step();
+    });
+  });
+
+  it("evaluation between the steps", () => {
+    const { params, loss, forward } = problem();
+    const optimizer = new Descent(params);
+    const fixed = randn([4]);
+    holdsFlat(20, () => {
+      optimizer.zeroGrad();
+      loss().backward();
+      optimizer.step();
+      const score = noGrad(() => forward().abs().mean());
+      expect(score.item()).toBeGreaterThan(0);
+    });
+    expect(fixed.toArray().length).toBe(4);
+  });
+
+  it("inside tidy, and inside iterations of a loader", () => {
+    for (const kind of ["tidy", "iteration"] as const) {
+      const { params, loss } = problem();
+      const optimizer = new Descent(params);
+      holdsFlat(20, () => {
+        const scope = openScope(kind);
+        optimizer.zeroGrad();
+        loss().backward();
+        optimizer.step();
+        closeScope(scope);
+      });
+    }
+  });
+
+  it("frees nothing of a step that has not been taken", () => {
+    const { params, loss } = problem();
+    const optimizer = new Descent(params);
+    optimizer.zeroGrad();
+    const now = loss();
+    optimizer.zeroGrad();
+    optimizer.zeroGrad();
+    now.backward();
+    optimizer.step();
+    expect(params[0].grad?.shape).toEqual([8, 16]);
+  });
+});
+
+describe("the limit", () => {
+  afterEach(() => setMemoryLimit(2 ** 32));
+
+  it("is an error that says who holds how much and what to do", () => {
+    const kept = zeros([2 ** 18]).keep();
+    setMemoryLimit(memoryUsage().reserved + 2 ** 16);
+    let error: unknown;
+    try {
+      zeros([memoryUsage().reserved / 4 + 2 ** 20]);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(OutOfMemoryError);
+    expect(String(error)).toMatch(/MiB do not fit in the tensor heap \(limit \d+ MiB\)/);
+    expect(String(error)).toMatch(
+      /\d+ tensors of \d+\.\d MiB as parameters, buffers, gradients, optimizer state or kept/,
+    );
+    expect(String(error)).toMatch(/made outside any loop/);
+    expect(String(error)).toMatch(/use a smaller batch, evaluate inside tidy/);
+    kept.dispose();
+  });
+
+  it("names the running iteration", () => {
+    const scope = openScope("iteration");
+    zeros([100]);
+    setMemoryLimit(memoryUsage().reserved);
+    expect(() => zeros([memoryUsage().reserved / 4 + 1])).toThrow(/1 tensors of 0.0 MiB in the running iteration/);
+    closeScope(scope);
+  });
+
+  it("must be a number of bytes", () => {
+    expect(() => setMemoryLimit(0)).toThrow(ArgumentError);
+    expect(() => setMemoryLimit(2 ** 33)).toThrow(ArgumentError);
+  });
+});
