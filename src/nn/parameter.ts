@@ -22,4 +22,13 @@ export class Parameter extends Tensor {
     this.requiresGrad = requiresGrad;
     this.keep();
   }
+
+  /** As PyTorch prints it. */
+  override toString(): string {
+    return `Parameter containing:\n${super.toString()}`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
 }
