@@ -19,7 +19,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^evenkeel$/, replacement: at("src/index.ts") },
-      { find: /^evenkeel\/(nn|optim|data)$/, replacement: at("src/$1/index.ts") },
+      { find: /^evenkeel\/(\w+)$/, replacement: at("src/$1/index.ts") },
       { find: "#platform", replacement: at("src/kernels/wasm/platform.node.ts") },
     ],
   },
