@@ -1,6 +1,6 @@
 import type { Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
-import { fma32, mulAdd, rounder } from "./math.ts";
+import { fma, fma32, round } from "./math.ts";
 import { type Floats, floats, position } from "./views.ts";
 
 /** Σ g and Σ g·(x − mean) over one plane of a channel are added to the two elements of `sums`. */
@@ -61,14 +61,12 @@ export function normalizeByChannelGrad(
   batchStatistics: boolean,
 ): void {
   const v = floats(dtype);
-  const asTorch = dtype === "float32" && inner > 1;
-  const round = rounder(asTorch ? "float32" : "float64");
-  const fma = asTorch ? fma32 : mulAdd;
-  const add = asTorch ? addPlaneOfLanes : addPlane;
+  const single = dtype === "float32" && inner > 1;
+  const add = single ? addPlaneOfLanes : addPlane;
   const [o, gi, xi] = [position(dtype, gx), position(dtype, g), position(dtype, x)];
   const [m, s, w] = [position(dtype, mean), position(dtype, invstd), position(dtype, weight)];
   const [gw, gb] = [position(dtype, gWeight), position(dtype, gBias)];
-  const count = round(outer * inner);
+  const count = round(single, outer * inner);
   const sums = new Float64Array(2);
   for (let c = 0; c < channels; c++) {
     const average = v[m + c];
@@ -83,14 +81,15 @@ export function normalizeByChannelGrad(
     if (gBias !== 0) v[gb + c] = sum;
     if (gx === 0) continue;
     const gamma = weight === 0 ? 1 : v[w + c];
-    const gMean = round(sum / (outer * inner));
-    const slope = round(round(round(round(dot) * scale) * scale) / count);
+    const gMean = round(single, sum / (outer * inner));
+    const slope = round(single, round(single, round(single, round(single, dot) * scale) * scale) / count);
     for (let n = 0; n < outer; n++) {
       const plane = (n * channels + c) * inner;
       for (let i = plane; i < plane + inner; i++) {
         let grad = v[gi + i];
-        if (batchStatistics) grad = fma(-round(v[xi + i] - average), slope, round(grad - gMean));
-        v[o + i] = round(grad * scale) * gamma;
+        if (batchStatistics)
+          grad = fma(single, -round(single, v[xi + i] - average), slope, round(single, grad - gMean));
+        v[o + i] = round(single, grad * scale) * gamma;
       }
     }
   }

@@ -83,6 +83,27 @@ function eachTap(
   }
 }
 
+/** sums[to + i·toStep] += factor · v[from + i·fromStep] */
+function addScaled(
+  sums: Float64Array,
+  to: number,
+  toStep: number,
+  v: Floats,
+  from: number,
+  fromStep: number,
+  factor: number,
+  n: number,
+): void {
+  for (let i = 0; i < n; i++) sums[to + i * toStep] += factor * v[from + i * fromStep];
+}
+
+/** sum + Σ v[a + i] · v[b + i·bStep] */
+function addProducts(sum: number, v: Floats, a: number, b: number, bStep: number, n: number): number {
+  let total = sum;
+  for (let i = 0; i < n; i++) total += v[a + i] * v[b + i * bStep];
+  return total;
+}
+
 function conv2d(dtype: FloatDType, s: Conv2dShape, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
   const v = floats(dtype);
   const [o, xi, wi, bi] = [position(dtype, out), position(dtype, x), position(dtype, w), position(dtype, bias)];
@@ -96,7 +117,7 @@ function conv2d(dtype: FloatDType, s: Conv2dShape, out: Pointer, x: Pointer, w: 
         const weight = v[wi + weightAt];
         const plane = xi + (n * s.inChannels + ic) * inPlane;
         eachTapRow(s, ky, kx, (inputAt, outputAt, count) => {
-          for (let i = 0, at = plane + inputAt; i < count; i++, at += stride) sums[outputAt + i] += weight * v[at];
+          addScaled(sums, outputAt, 1, v, plane + inputAt, stride, weight, count);
         });
       });
       v.set(sums, o + (n * s.outChannels + oc) * sums.length);
@@ -118,9 +139,7 @@ function conv2dInputGrad(dtype: FloatDType, s: Conv2dShape, gx: Pointer, g: Poin
       eachTap(s, oc, (ic, ky, kx, weightAt) => {
         const weight = v[wi + weightAt];
         eachTapRow(s, ky, kx, (inputAt, outputAt, count) => {
-          for (let i = 0, at = ic * inPlane + inputAt; i < count; i++, at += stride) {
-            sums[at] += weight * v[plane + outputAt + i];
-          }
+          addScaled(sums, ic * inPlane + inputAt, stride, v, plane + outputAt, 1, weight, count);
         });
       });
     }
@@ -141,7 +160,7 @@ function conv2dWeightGrad(dtype: FloatDType, s: Conv2dShape, gw: Pointer, g: Poi
         const gPlane = gi + (n * s.outChannels + oc) * outPlane;
         const xPlane = xi + (n * s.inChannels + ic) * inPlane;
         eachTapRow(s, ky, kx, (inputAt, outputAt, count) => {
-          for (let i = 0, at = xPlane + inputAt; i < count; i++, at += stride) sum += v[gPlane + outputAt + i] * v[at];
+          sum = addProducts(sum, v, gPlane + outputAt, xPlane + inputAt, stride, count);
         });
       }
       v[o + weightAt] = sum;

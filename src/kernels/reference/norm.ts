@@ -1,7 +1,7 @@
 import type { NormKernels, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import { normalizeByChannelGrad } from "./channel-grad.ts";
-import { fma32, mulAdd, rounder } from "./math.ts";
+import { fma, round } from "./math.ts";
 import { rowKernels } from "./rows.ts";
 import { floats, position } from "./views.ts";
 
@@ -18,20 +18,20 @@ function momentsByChannel(
   const [m, s, first] = [position(dtype, mean), position(dtype, m2), position(dtype, x)];
   const count = outer * inner;
   // PyTorch's contiguous kernel takes the deviations from the rounded mean and rounds each; elsewhere nothing is rounded but the result.
-  const round = rounder(inner > 1 ? dtype : "float64");
+  const single = dtype === "float32" && inner > 1;
   for (let c = 0; c < channels; c++) {
     let sum = 0;
     for (let n = 0; n < outer; n++) {
       const row = first + (n * channels + c) * inner;
       for (let i = 0; i < inner; i++) sum += v[row + i];
     }
-    const average = count === 0 ? 0 : round(sum / count);
+    const average = count === 0 ? 0 : round(single, sum / count);
     let squares = 0;
     for (let n = 0; n < outer; n++) {
       const row = first + (n * channels + c) * inner;
       for (let i = 0; i < inner; i++) {
-        const deviation = round(v[row + i] - average);
-        squares += round(deviation * deviation);
+        const deviation = round(single, v[row + i] - average);
+        squares += round(single, deviation * deviation);
       }
     }
     v[m + c] = average;
@@ -52,25 +52,25 @@ function finishMoments(
   momentum: number,
 ): void {
   const v = floats(dtype);
-  const round = rounder(dtype);
+  const single = dtype === "float32";
   const [o, m, s] = [position(dtype, invstd), position(dtype, mean), position(dtype, m2)];
   const [rm, rv] = [position(dtype, runningMean), position(dtype, runningVar)];
-  const [n, n1] = [round(count), round(count - 1)];
-  const share = round(momentum);
-  const keep = round(1 - share);
+  const [n, n1] = [round(single, count), round(single, count - 1)];
+  const share = round(single, momentum);
+  const keep = round(single, 1 - share);
   for (let c = 0; c < channels; c++) {
-    const variance = round(v[s + c] / n);
+    const variance = round(single, v[s + c] / n);
     v[o + c] = variance === 0 && eps === 0 ? 0 : 1 / Math.sqrt(variance + eps);
-    if (runningMean !== 0) v[rm + c] = round(share * v[m + c]) + round(keep * v[rm + c]);
-    if (runningVar !== 0) v[rv + c] = share * round(v[s + c] / n1) + round(keep * v[rv + c]);
+    if (runningMean !== 0) v[rm + c] = round(single, share * v[m + c]) + round(single, keep * v[rm + c]);
+    if (runningVar !== 0) v[rv + c] = share * round(single, v[s + c] / n1) + round(single, keep * v[rv + c]);
   }
 }
 
 function invstd(dtype: FloatDType, out: Pointer, variance: Pointer, n: number, eps: number): void {
   const v = floats(dtype);
-  const round = rounder(dtype);
+  const single = dtype === "float32";
   const [o, s] = [position(dtype, out), position(dtype, variance)];
-  for (let i = 0; i < n; i++) v[o + i] = 1 / round(Math.sqrt(round(v[s + i] + round(eps))));
+  for (let i = 0; i < n; i++) v[o + i] = 1 / round(single, Math.sqrt(round(single, v[s + i] + round(single, eps))));
 }
 
 function normalizeByChannel(
@@ -86,16 +86,15 @@ function normalizeByChannel(
   bias: Pointer,
 ): void {
   const v = floats(dtype);
-  const round = rounder(dtype);
-  const fma = dtype === "float32" ? fma32 : mulAdd;
+  const single = dtype === "float32";
   const [o, first, m] = [position(dtype, y), position(dtype, x), position(dtype, mean)];
   const [s, w, b] = [position(dtype, invstdPointer), position(dtype, weight), position(dtype, bias)];
   for (let c = 0; c < channels; c++) {
-    const scale = round(v[s + c] * (weight === 0 ? 1 : v[w + c]));
-    const shift = fma(-v[m + c], scale, bias === 0 ? 0 : v[b + c]);
+    const scale = round(single, v[s + c] * (weight === 0 ? 1 : v[w + c]));
+    const shift = fma(single, -v[m + c], scale, bias === 0 ? 0 : v[b + c]);
     for (let n = 0; n < outer; n++) {
       const row = (n * channels + c) * inner;
-      for (let i = row; i < row + inner; i++) v[o + i] = fma(v[first + i], scale, shift);
+      for (let i = row; i < row + inner; i++) v[o + i] = fma(single, v[first + i], scale, shift);
     }
   }
 }
