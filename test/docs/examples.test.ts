@@ -20,7 +20,11 @@ test("there are examples, in both READMEs too", () => {
 
 test("the examples have no type errors", () => {
   const compilerOptions = { noUnusedLocals: false, noUnusedParameters: false };
-  const paths = { evenkeel: ["../../src/index.ts"], "#platform": ["../../src/kernels/wasm/platform.node.ts"] };
+  const paths = {
+    evenkeel: ["../../src/index.ts"],
+    "evenkeel/*": ["../../src/*/index.ts"],
+    "#platform": ["../../src/kernels/wasm/platform.node.ts"],
+  };
   const config = { extends: "../../tsconfig.json", compilerOptions: { ...compilerOptions, paths }, include: ["*.ts"] };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
   const { stdout } = spawnSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", folder], {
