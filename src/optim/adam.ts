@@ -32,8 +32,7 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
   }
 
   protected update(param: Tensor, gradient: Tensor, options: ParamGroup<AdamOptions>, state: ParamState): void {
-    const step = Number(typeof state.step === "object" ? state.step.item() : (state.step ?? 0)) + 1;
-    state.step = step;
+    const step = this.countStep(state);
     const average = this.remembered(state, "exp_avg", param);
     const square = this.remembered(state, "exp_avg_sq", param);
     const largest = options.amsgrad ? this.remembered(state, "max_exp_avg_sq", param) : null;

@@ -62,23 +62,25 @@ export class OneCycleLR extends LRScheduler {
       const values = typeof value === "number" ? groups.map(() => value) : value;
       if (values.length !== groups.length) {
         throw new ArgumentError(
-          `expected ${groups.length} values for ${name}, got ${values.length}`,
-          "one for each parameter group",
+          `${name} must have the same length as optimizer.param_groups. ` +
+            `${name} has ${values.length} values, param_groups has ${groups.length}.`,
         );
       }
       return values;
     };
-    const total = options.totalSteps ?? (options.epochs ?? 0) * (options.stepsPerEpoch ?? 0);
-    if (!Number.isInteger(total) || total <= 0) {
-      throw new ArgumentError(
-        "You must define either total_steps OR (epochs AND steps_per_epoch)",
-        "give whole numbers above 0",
-      );
+    const { totalSteps, epochs, stepsPerEpoch } = options;
+    if (totalSteps === undefined && (epochs === undefined || stepsPerEpoch === undefined)) {
+      throw new ArgumentError("You must define either total_steps OR (epochs AND steps_per_epoch)");
     }
+    for (const [name, count] of Object.entries({ total_steps: totalSteps, epochs, steps_per_epoch: stepsPerEpoch })) {
+      if (count !== undefined && (!Number.isInteger(count) || count <= 0))
+        throw new ArgumentError(`Expected positive integer ${name}, but got ${count}`);
+    }
+    const total = totalSteps ?? (epochs as number) * (stepsPerEpoch as number);
     if (!(pctStart >= 0 && pctStart <= 1))
       throw new ArgumentError(`Expected float between 0 and 1 pct_start, but got ${pctStart}`);
     if (annealStrategy !== "cos" && annealStrategy !== "linear") {
-      throw new ArgumentError(`anneal_strategy must by one of 'cos' or 'linear', instead got ${annealStrategy}`);
+      throw new ArgumentError(`anneal_strategy must be one of 'cos' or 'linear', instead got ${annealStrategy}`);
     }
     const momentum = "betas" in optimizer.defaults ? "betas" : "momentum" in optimizer.defaults ? "momentum" : null;
     if (cycleMomentum && !momentum) {
@@ -120,7 +122,7 @@ export class OneCycleLR extends LRScheduler {
     const { lastEpoch, totalSteps } = this;
     if (lastEpoch > totalSteps) {
       throw new ArgumentError(
-        `Tried to step ${lastEpoch + 1} times. The specified number of total steps is ${totalSteps}`,
+        `Tried to step ${lastEpoch} times. The specified number of total steps is ${totalSteps}`,
         "give the cycle as many steps as there will be batches",
       );
     }

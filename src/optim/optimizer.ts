@@ -15,8 +15,8 @@ export type ParamGroup<Options> = Options & {
 /** A group as given by the user: some options may be left to the defaults. */
 export type ParamGroupInput<Options> = { params: Iterable<Tensor> } & Partial<Options>;
 
-/** What optimizers remember of one parameter, by PyTorch's names. */
-export type ParamState = Record<string, Tensor | number>;
+/** What optimizers remember of one parameter, by PyTorch's names; null where a file says that there is nothing. */
+export type ParamState = Record<string, Tensor | number | null>;
 
 /** An optimizer's state as PyTorch's state_dict() lays it out: parameters are numbered in the order they were given. */
 export interface OptimizerState {
@@ -112,6 +112,13 @@ export abstract class Optimizer<Options extends object = object> {
     return found;
   }
 
+  /** The number of the step being taken, from 1. */
+  protected countStep(state: ParamState): number {
+    const step = Number(state.step ?? 0) + 1;
+    state.step = step;
+    return step;
+  }
+
   /** The state as PyTorch writes it, sharing memory with the optimizer. */
   stateDict(): OptimizerState {
     const numbers = new Map<Tensor, number>();
@@ -155,11 +162,14 @@ export abstract class Optimizer<Options extends object = object> {
     }
     this.state.clear();
     for (const [number, remembered] of Object.entries(saved.state)) {
-      const copied = Object.entries(remembered).map(([name, value]) => [
-        name,
-        value instanceof Tensor ? value.clone().keep() : value,
-      ]);
-      this.state.set(order[Number(number)], Object.fromEntries(copied));
+      const param = order[Number(number)];
+      const copied: ParamState = {};
+      for (const [name, value] of Object.entries(remembered)) {
+        if (!(value instanceof Tensor)) copied[name] = value;
+        // PyTorch counts steps in a tensor.
+        else copied[name] = name === "step" ? value.item() : value.to(param.dtype).clone().keep();
+      }
+      this.state.set(param, copied);
     }
     saved.param_groups.forEach(({ params: _, ...options }, i) => {
       const named = Object.entries(options).map(([name, value]) => [toCamel(name), value]);

@@ -60,7 +60,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   }
 
   protected update(param: Tensor, gradient: Tensor, options: ParamGroup<RMSpropOptions>, state: ParamState): void {
-    state.step = Number(state.step ?? 0) + 1;
+    this.countStep(state);
     const square = this.remembered(state, "square_avg", param);
     const buffer = options.momentum > 0 ? this.remembered(state, "momentum_buffer", param) : null;
     const average = options.centered ? this.remembered(state, "grad_avg", param) : null;

@@ -57,7 +57,7 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 
   protected update(param: Tensor, gradient: Tensor, options: ParamGroup<SGDOptions>, state: ParamState): void {
-    const first = state.momentum_buffer === undefined;
+    const first = !state.momentum_buffer;
     const buffer = options.momentum !== 0 ? this.remembered(state, "momentum_buffer", param) : null;
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = options;
     backend().sgd(floatDType(param.dtype, "SGD"), param.numel, param.pointer, gradient.pointer, buffer?.pointer ?? 0, {
