@@ -16,7 +16,10 @@ const addPlane: PlaneSums = (sums, v, g, x, length, mean) => {
 const sumLanes = new Float32Array(8);
 const dotLanes = new Float32Array(8);
 
-/** PyTorch's AVX2 kernel to the bit: within a plane eight float32 lanes, element i in lane i mod 8, joined as a tree at its end. */
+/**
+ * PyTorch's AVX2 kernel to the bit: within a plane eight float32 lanes, element i in lane i mod 8, joined as a tree at
+ * its end.
+ */
 const addPlaneOfLanes: PlaneSums = (sums, v, g, x, length, mean) => {
   sumLanes.fill(0);
   dotLanes.fill(0);
@@ -42,7 +45,8 @@ function asTree(lanes: Float32Array): number {
 }
 
 /**
- * Backward by channels. float32 with inner > 1 has the order of operations, and so the bits, of PyTorch's contiguous kernel; everything else
+ * Backward by channels. float32 with inner > 1 has the order of operations, and so the bits, of PyTorch's contiguous
+ * kernel; everything else
  * is float64, rounded once.
  */
 export function normalizeByChannelGrad(

@@ -6,7 +6,10 @@ export type UnaryFunction = (x: number, p: number, q: number) => number;
 /** A gradient g·f'(s). */
 export type GradFunction = (g: number, s: number, p: number, q: number) => number;
 
-/** 2√(2/π) and the cubic coefficient of GELU's tanh form: ½(1 + tanh u) = sigmoid(2u), which does not cancel in the tail. */
+/**
+ * 2√(2/π) and the cubic coefficient of GELU's tanh form: ½(1 + tanh u) = sigmoid(2u), which does not cancel in the
+ * tail.
+ */
 const TWO_SQRT_2_OVER_PI = 2 * Math.sqrt(2 / Math.PI);
 const GELU_CUBIC = 0.044715;
 

@@ -9,8 +9,10 @@ import { poolKernels } from "./pool.ts";
 import { reductionKernels } from "./reduction.ts";
 
 /**
- * The backend in plain TypeScript over the heap's typed arrays: the oracle of the others, the float64 path and the fallback where WebAssembly SIMD
- * is missing. float32 results are computed in float64 and rounded once, except where PyTorch's own bits are owed (batch norm, optimizers).
+ * The backend in plain TypeScript over the heap's typed arrays: the oracle of the others, the float64 path and the
+ * fallback where WebAssembly SIMD
+ * is missing. float32 results are computed in float64 and rounded once, except where PyTorch's own bits are owed (batch
+ * norm, optimizers).
  */
 export function createReferenceBackend(): Backend {
   return {

@@ -30,7 +30,9 @@ function adder(dtype: DType): (v: Elements<Item>, at: number, value: Item) => vo
   };
 }
 
-/** Calls `visit` with the position in the indexed array [outer, size, inner] and in the other one [outer, count, inner]. */
+/**
+ * Calls `visit` with the position in the indexed array [outer, size, inner] and in the other one [outer, count, inner].
+ */
 function eachIndexed(
   index: number,
   perElement: boolean,

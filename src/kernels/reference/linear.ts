@@ -2,7 +2,10 @@ import type { Conv2dShape, GemmShape, LinearKernels, Pointer } from "../backend.
 import type { FloatDType } from "../dtype.ts";
 import { type Floats, floats, position } from "./views.ts";
 
-/** One row of a product into `row` (float64): k in order, over columns in the inner loop unless k is what lies contiguous in b. */
+/**
+ * One row of a product into `row` (float64): k in order, over columns in the inner loop unless k is what lies
+ * contiguous in b.
+ */
 function gemmRow(
   row: Float64Array,
   v: Floats,
@@ -52,7 +55,10 @@ function reach(outSize: number, stride: number, offset: number, size: number): [
   return [from, Math.max(from, to)];
 }
 
-/** One tap of the kernel meeting one row: input position, output position (both within their planes), and how many outputs. */
+/**
+ * One tap of the kernel meeting one row: input position, output position (both within their planes), and how many
+ * outputs.
+ */
 type TapRow = (inputAt: number, outputAt: number, count: number) => void;
 
 /** Calls `row` for every output row that the tap (y, x) of the kernel reads from inside the image. */
@@ -67,7 +73,10 @@ function eachTapRow(s: Conv2dShape, y: number, x: number, row: TapRow): void {
   }
 }
 
-/** Calls `visit` for every input channel of the output channel's group and every tap, with the channel and the tap's position in w. */
+/**
+ * Calls `visit` for every input channel of the output channel's group and every tap, with the channel and the tap's
+ * position in w.
+ */
 function eachTap(
   s: Conv2dShape,
   outChannel: number,

@@ -4,8 +4,10 @@
 
 /**
  * fma(a, b, c) of float32 values, rounded once to float32.
- * The product is exact in float64 (48 bits), so only the sum rounds twice: to float64, then to float32. The second rounding goes
- * wrong only where the float64 sum is a midpoint of two floats and the true sum is not; then the error term of the sum says which side it lies on.
+ * The product is exact in float64 (48 bits), so only the sum rounds twice: to float64, then to float32. The second
+ * rounding goes
+ * wrong only where the float64 sum is a midpoint of two floats and the true sum is not; then the error term of the sum
+ * says which side it lies on.
  */
 export function fma32(a: number, b: number, c: number): number {
   const product = a * b;
@@ -22,8 +24,10 @@ export function fma32(a: number, b: number, c: number): number {
 }
 
 /*
- * Where PyTorch's bits are owed, every float32 operation is rounded on its own. These two take `single` (whether to do so) as an argument instead of
- * being chosen as functions: V8 inlines them, while a chosen function costs 100 ns an element once a process has used both dtypes.
+ * Where PyTorch's bits are owed, every float32 operation is rounded on its own. These two take `single` (whether to do
+ * so) as an argument instead of
+ * being chosen as functions: V8 inlines them, while a chosen function costs 100 ns an element once a process has used
+ * both dtypes.
  */
 
 /** x rounded to float32 if `single`. */
@@ -31,7 +35,10 @@ export function round(single: boolean, x: number): number {
   return single ? Math.fround(x) : x;
 }
 
-/** a·b + c: fused and rounded to float32 if `single`; else in plain float64, which JavaScript has no fused operation for. */
+/**
+ * a·b + c: fused and rounded to float32 if `single`; else in plain float64, which JavaScript has no fused operation
+ * for.
+ */
 export function fma(single: boolean, a: number, b: number, c: number): number {
   return single ? fma32(a, b, c) : a * b + c;
 }
@@ -53,7 +60,8 @@ export function sigmoid(x: number): number {
 }
 
 /*
- * erf and erfc: the rational Chebyshev approximations of W. J. Cody, "Rational Chebyshev approximations for the error function",
+ * erf and erfc: the rational Chebyshev approximations of W. J. Cody, "Rational Chebyshev approximations for the error
+ * function",
  * Mathematics of Computation 23 (1969), with the coefficients published with CALERF. Relative error about 1e-16.
  */
 const SMALL_P = [0.18577770618460315, 3.1611237438705655, 113.86415415105016, 377.485237685302, 3209.3775891384694];

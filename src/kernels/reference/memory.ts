@@ -17,7 +17,9 @@ export function toInt64(x: number): bigint {
   return x >= -(2 ** 63) && x < 2 ** 63 ? BigInt(Math.trunc(x)) : INT64_MIN;
 }
 
-/** An int64 as a float64 that rounds to the right float32: the bits that float64 would drop are kept as one sticky bit. */
+/**
+ * An int64 as a float64 that rounds to the right float32: the bits that float64 would drop are kept as one sticky bit.
+ */
 function toFloat32(x: bigint): number {
   const size = x < 0n ? -x : x;
   if (size < 2n ** 53n) return Number(x);

@@ -17,7 +17,8 @@ function momentsByChannel(
   const v = floats(dtype);
   const [m, s, first] = [position(dtype, mean), position(dtype, m2), position(dtype, x)];
   const count = outer * inner;
-  // PyTorch's contiguous kernel takes the deviations from the rounded mean and rounds each; elsewhere nothing is rounded but the result.
+  // PyTorch's contiguous kernel takes the deviations from the rounded mean and rounds each; elsewhere nothing is
+  // rounded but the result.
   const single = dtype === "float32" && inner > 1;
   for (let c = 0; c < channels; c++) {
     let sum = 0;

@@ -4,7 +4,8 @@ import { fma, round } from "./math.ts";
 import { floats, position } from "./views.ts";
 
 /*
- * torch.optim's single-tensor updates, operation by operation. float32 is rounded where PyTorch rounds: every tensor operation once, scalars
+ * torch.optim's single-tensor updates, operation by operation. float32 is rounded where PyTorch rounds: every tensor
+ * operation once, scalars
  * before use, and add_(x, alpha) and addcmul_ as one fused multiply-add.
  */
 

@@ -4,7 +4,10 @@ import type { DType, FloatDType } from "../dtype.ts";
 import { heap } from "../heap.ts";
 import { type Elements, type Floats, floats, isFloat, numbers, position, writeIndex } from "./views.ts";
 
-/** Calls `cell` for every output cell, with its number and the position of the first of its elements, which lie `inner` apart. */
+/**
+ * Calls `cell` for every output cell, with its number and the position of the first of its elements, which lie `inner`
+ * apart.
+ */
 function eachCell(outer: number, size: number, inner: number, cell: (k: number, start: number) => void): void {
   for (let o = 0, k = 0; o < outer; o++) for (let i = 0; i < inner; i++, k++) cell(k, o * size * inner + i);
 }

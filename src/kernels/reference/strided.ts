@@ -1,8 +1,10 @@
 type Strides = readonly number[];
 
 /**
- * Walks over strided operands row by row: calls `row(length, offsets, steps)` for every innermost row, with each operand's
- * offset and step in elements. Axes that lie in one line for all operands are merged first, so a contiguous array is one row.
+ * Walks over strided operands row by row: calls `row(length, offsets, steps)` for every innermost row, with each
+ * operand's
+ * offset and step in elements. Axes that lie in one line for all operands are merged first, so a contiguous array is
+ * one row.
  */
 export function eachRow(
   sizes: readonly number[],
