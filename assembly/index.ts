@@ -1,3 +1,5 @@
+export * from "./conv";
+export * from "./conv-weight";
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./gradient";

@@ -1,5 +1,6 @@
 import type { LinearKernels, Pointer } from "../backend.ts";
 import type { Heap } from "../heap.ts";
+import { type ConvExports, convKernels } from "./conv.ts";
 
 type Gemm = (
   m: number,
@@ -17,8 +18,8 @@ type Gemm = (
   scratch: Pointer,
 ) => void;
 
-/** What assembly/gemm.ts exports. */
-export interface LinearExports {
+/** What assembly/gemm.ts exports, and the convolutions. */
+export interface LinearExports extends ConvExports {
   gemmScratch(n: number, k: number, itemBytes: number): number;
   gemmF32: Gemm;
   gemmF64: Gemm;
@@ -46,9 +47,7 @@ export function linearKernels(wasm: LinearExports, heap: Heap, reference: Linear
       }
       heap.free(scratch);
     },
-    conv2d: reference.conv2d,
-    conv2dInputGrad: reference.conv2dInputGrad,
-    conv2dWeightGrad: reference.conv2dWeightGrad,
+    ...convKernels(wasm, heap, reference),
     sumByChannel: reference.sumByChannel,
   };
 }

@@ -1,0 +1,291 @@
+/*
+ * The gradient of a convolution's weights: Σ over images and output positions of g·x. It is computed transposed, [channel and tap] × [output channel]: the
+ * output's gradient is packed into slivers, output channels side by side, and four rows of (channel, tap) are read where they lie in a copy of the image that has
+ * its border of zeros around it. Nothing larger than a band of an image is copied at a time.
+ */
+import { madd, pack, TILE_BYTES, TILE_ROWS } from "./tile";
+
+/** Bytes of packed gradients, and of copied images, that are aimed at: together they fit the second cache. */
+const PANEL_BYTES: usize = 393216;
+const COPY_BYTES: usize = 393216;
+/** Positions that a tile should sum over before it goes back to memory: small images are taken several at a time. */
+const POSITIONS: usize = 256;
+
+/* The geometry: int32 at these offsets of an argument block, of one group. Image distances are in elements. */
+const BATCH: usize = 0;
+const CHANNELS: usize = 4;
+const IN_HEIGHT: usize = 8;
+const IN_WIDTH: usize = 12;
+const IN_IMAGE: usize = 16;
+const OUT_CHANNELS: usize = 20;
+const OUT_HEIGHT: usize = 24;
+const OUT_WIDTH: usize = 28;
+const OUT_IMAGE: usize = 32;
+const KERNEL_HEIGHT: usize = 36;
+const KERNEL_WIDTH: usize = 40;
+const STRIDE_HEIGHT: usize = 44;
+const STRIDE_WIDTH: usize = 48;
+const PADDING_HEIGHT: usize = 52;
+const PADDING_WIDTH: usize = 56;
+const DILATION_HEIGHT: usize = 60;
+const DILATION_WIDTH: usize = 64;
+/** How the work is cut, written by convWeightScratch: images, output rows and channels at a time; a channel's copied rows and width. */
+const IMAGES_AT_ONCE: usize = 68;
+const ROWS_AT_ONCE: usize = 72;
+const CHANNELS_AT_ONCE: usize = 76;
+const COPY_HEIGHT: usize = 80;
+const COPY_WIDTH: usize = 84;
+
+function get(p: usize, field: usize): usize {
+  return <usize>load<i32>(p + field);
+}
+
+function set(p: usize, field: usize, value: usize): void {
+  store<i32>(p + field, <i32>value);
+}
+
+function padded(n: usize, step: usize): usize {
+  return ((n + step - 1) / step) * step;
+}
+
+/** Input rows (or columns) that `n` outputs see. */
+function span(n: usize, stride: usize, kernel: usize, dilation: usize): usize {
+  return (n - 1) * stride + (kernel - 1) * dilation + 1;
+}
+
+/** Decides how the work is cut, and returns the bytes of scratch that it needs. */
+export function convWeightScratch(p: usize, size: usize): usize {
+  const outChannels = padded(get(p, OUT_CHANNELS), TILE_BYTES / size);
+  const outWidth = get(p, OUT_WIDTH);
+  const outHeight = get(p, OUT_HEIGHT);
+  const rows = min<usize>(outHeight, max<usize>(1, PANEL_BYTES / (outWidth * outChannels * size)));
+  const perImage = rows * outWidth;
+  const fitting = max<usize>(1, PANEL_BYTES / (perImage * outChannels * size));
+  const wanted = min<usize>(fitting, (POSITIONS + perImage - 1) / perImage);
+  const images: usize = rows < outHeight ? 1 : min<usize>(get(p, BATCH), wanted);
+  const height = span(rows, get(p, STRIDE_HEIGHT), get(p, KERNEL_HEIGHT), get(p, DILATION_HEIGHT));
+  const width = span(outWidth, get(p, STRIDE_WIDTH), get(p, KERNEL_WIDTH), get(p, DILATION_WIDTH));
+  // A multiple of four, so that the rows that a tile has too many of never belong to other channels.
+  const channels = min<usize>(get(p, CHANNELS), max<usize>(4, (COPY_BYTES / (images * height * width * size)) & ~3));
+  set(p, IMAGES_AT_ONCE, images);
+  set(p, ROWS_AT_ONCE, rows);
+  set(p, CHANNELS_AT_ONCE, channels);
+  set(p, COPY_HEIGHT, height);
+  set(p, COPY_WIDTH, width);
+  const panel = images * perImage * outChannels * size;
+  const copy = images * channels * height * width * size;
+  return sumsBytes(p, size) + padded(panel, 16) + padded(copy, 16);
+}
+
+/** Bytes of the transposed gradient, its sizes rounded up to whole tiles. */
+function sumsBytes(p: usize, size: usize): usize {
+  const rows = padded(get(p, CHANNELS) * get(p, KERNEL_HEIGHT) * get(p, KERNEL_WIDTH), TILE_ROWS);
+  return rows * padded(get(p, OUT_CHANNELS), TILE_BYTES / size) * size;
+}
+
+/** Copies rows of one channel with zeros around; row 0 of the copy is row `top` of the image. */
+function copyBand<T>(out: usize, p: usize, x: usize, top: i32): void {
+  const size: usize = sizeof<T>();
+  const height = load<i32>(p + IN_HEIGHT);
+  const width = load<i32>(p + IN_WIDTH);
+  const copyWidth = load<i32>(p + COPY_WIDTH);
+  const left = load<i32>(p + PADDING_WIDTH);
+  const from = max(0, -left);
+  const count = max(0, min(width - from, copyWidth - max(0, left)));
+  const bytes = <usize>copyWidth * size;
+  for (let r: usize = 0; r < get(p, COPY_HEIGHT); r++) {
+    const h = top + <i32>r;
+    if (<u32>h >= <u32>height || count === 0) {
+      memory.fill(out, 0, bytes);
+    } else {
+      const lead = <usize>max(0, left) * size;
+      const middle = <usize>count * size;
+      if (lead) memory.fill(out, 0, lead);
+      memory.copy(out + lead, x + <usize>(h * width + from) * size, middle);
+      if (bytes > lead + middle) memory.fill(out + lead + middle, 0, bytes - lead - middle);
+    }
+    out += bytes;
+  }
+}
+
+/** sums (4 rows × 32 bytes) += x·g over images, rows and columns of output positions; a0 to a3 are where each row's x begins. */
+function gradTile<T>(
+  images: usize,
+  rows: usize,
+  columns: usize,
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  imageStep: usize,
+  rowStep: usize,
+  step: usize,
+  b: usize,
+  out: usize,
+  outRow: usize,
+): void {
+  let c00 = v128.load(out);
+  let c01 = v128.load(out, 16);
+  let c10 = v128.load(out + outRow);
+  let c11 = v128.load(out + outRow, 16);
+  let c20 = v128.load(out + 2 * outRow);
+  let c21 = v128.load(out + 2 * outRow, 16);
+  let c30 = v128.load(out + 3 * outRow);
+  let c31 = v128.load(out + 3 * outRow, 16);
+  const rowBytes = columns * TILE_BYTES;
+  // What is left to go after a row's and an image's last step.
+  const rowJump = rowStep - columns * step;
+  const imageJump = imageStep - rows * rowStep;
+  for (; images > 0; images--) {
+    for (let r = rows; r > 0; r--) {
+      const end = b + rowBytes;
+      do {
+        const b0 = v128.load(b);
+        const b1 = v128.load(b, 16);
+        let v = v128.load_splat<T>(a0);
+        c00 = madd<T>(v, b0, c00);
+        c01 = madd<T>(v, b1, c01);
+        v = v128.load_splat<T>(a1);
+        c10 = madd<T>(v, b0, c10);
+        c11 = madd<T>(v, b1, c11);
+        v = v128.load_splat<T>(a2);
+        c20 = madd<T>(v, b0, c20);
+        c21 = madd<T>(v, b1, c21);
+        v = v128.load_splat<T>(a3);
+        c30 = madd<T>(v, b0, c30);
+        c31 = madd<T>(v, b1, c31);
+        a0 += step;
+        a1 += step;
+        a2 += step;
+        a3 += step;
+        b += TILE_BYTES;
+      } while (b < end);
+      a0 += rowJump;
+      a1 += rowJump;
+      a2 += rowJump;
+      a3 += rowJump;
+    }
+    a0 += imageJump;
+    a1 += imageJump;
+    a2 += imageJump;
+    a3 += imageJump;
+  }
+  v128.store(out, c00);
+  v128.store(out, c01, 16);
+  v128.store(out + outRow, c10);
+  v128.store(out + outRow, c11, 16);
+  v128.store(out + 2 * outRow, c20);
+  v128.store(out + 2 * outRow, c21, 16);
+  v128.store(out + 3 * outRow, c30);
+  v128.store(out + 3 * outRow, c31, 16);
+}
+
+/** Where row `k` of (channel, tap) begins in the copy, in bytes. */
+function rowStart<T>(p: usize, k: usize): usize {
+  const kernelWidth = get(p, KERNEL_WIDTH);
+  const kernelSize = get(p, KERNEL_HEIGHT) * kernelWidth;
+  const c = k / kernelSize;
+  const t = k - c * kernelSize;
+  const h = t / kernelWidth;
+  const w = t - h * kernelWidth;
+  const row = c * get(p, COPY_HEIGHT) + h * get(p, DILATION_HEIGHT);
+  return (row * get(p, COPY_WIDTH) + w * get(p, DILATION_WIDTH)) * sizeof<T>();
+}
+
+/** Packs the gradients of `rows` output rows from `top` on, of some images, into slivers: all images of a sliver lie together. */
+function packGradients<T>(out: usize, p: usize, g: usize, images: usize, top: usize, rows: usize): void {
+  const size: usize = sizeof<T>();
+  const width: usize = TILE_BYTES / size;
+  const outChannels = get(p, OUT_CHANNELS);
+  const plane = get(p, OUT_HEIGHT) * get(p, OUT_WIDTH);
+  const positions = rows * get(p, OUT_WIDTH);
+  for (let o: usize = 0; o < outChannels; o += width) {
+    for (let n: usize = 0; n < images; n++) {
+      const from = g + (n * get(p, OUT_IMAGE) + o * plane + top * get(p, OUT_WIDTH)) * size;
+      pack<T>(out, from, plane * size, size, min(width, outChannels - o), positions, width);
+      out += positions * TILE_BYTES;
+    }
+  }
+}
+
+function convWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, scratch: usize): void {
+  const size: usize = sizeof<T>();
+  const width: usize = TILE_BYTES / size;
+  const batch = get(p, BATCH);
+  const channels = get(p, CHANNELS);
+  const outHeight = get(p, OUT_HEIGHT);
+  const outWidth = get(p, OUT_WIDTH);
+  const taps = get(p, KERNEL_HEIGHT) * get(p, KERNEL_WIDTH);
+  const outChannels = get(p, OUT_CHANNELS);
+  const sumsRow = padded(outChannels, width) * size;
+  const imagesAtOnce = get(p, IMAGES_AT_ONCE);
+  const rowsAtOnce = get(p, ROWS_AT_ONCE);
+  const channelsAtOnce = get(p, CHANNELS_AT_ONCE);
+  const inPlane = get(p, IN_HEIGHT) * get(p, IN_WIDTH) * size;
+  const copyRow = get(p, COPY_WIDTH) * size;
+  const copyPlane = get(p, COPY_HEIGHT) * copyRow;
+  const panel = scratch + sumsBytes(p, size);
+  const copy = panel + padded(imagesAtOnce * rowsAtOnce * outWidth * sumsRow, 16);
+  const rowStep = get(p, STRIDE_HEIGHT) * copyRow;
+  const step = get(p, STRIDE_WIDTH) * size;
+  memory.fill(scratch, 0, sumsBytes(p, size));
+  for (let n: usize = 0; n < batch; n += imagesAtOnce) {
+    const images = min(imagesAtOnce, batch - n);
+    for (let top: usize = 0; top < outHeight; top += rowsAtOnce) {
+      const rows = min(rowsAtOnce, outHeight - top);
+      const sliver = images * rows * outWidth * TILE_BYTES;
+      packGradients<T>(panel, p, g + n * get(p, OUT_IMAGE) * size, images, top, rows);
+      const firstRow = <i32>(top * get(p, STRIDE_HEIGHT)) - load<i32>(p + PADDING_HEIGHT);
+      for (let c0: usize = 0; c0 < channels; c0 += channelsAtOnce) {
+        const cb = min(channelsAtOnce, channels - c0);
+        for (let i: usize = 0; i < images; i++) {
+          const image = x + (n + i) * get(p, IN_IMAGE) * size + c0 * inPlane;
+          for (let c: usize = 0; c < cb; c++)
+            copyBand<T>(copy + (i * cb + c) * copyPlane, p, image + c * inPlane, firstRow);
+        }
+        const last = cb * taps;
+        for (let k: usize = 0; k < last; k += TILE_ROWS) {
+          // Rows behind the last of all channels repeat it, and nobody reads what they sum.
+          const a0 = copy + rowStart<T>(p, k);
+          const a1 = copy + rowStart<T>(p, min(k + 1, last - 1));
+          const a2 = copy + rowStart<T>(p, min(k + 2, last - 1));
+          const a3 = copy + rowStart<T>(p, min(k + 3, last - 1));
+          const sums = scratch + (c0 * taps + k) * sumsRow;
+          for (let o: usize = 0; o * width < outChannels; o++) {
+            gradTile<T>(
+              images,
+              rows,
+              outWidth,
+              a0,
+              a1,
+              a2,
+              a3,
+              cb * copyPlane,
+              rowStep,
+              step,
+              panel + o * sliver,
+              sums + o * TILE_BYTES,
+              sumsRow,
+            );
+          }
+        }
+      }
+    }
+  }
+  const rows = channels * taps;
+  for (let o: usize = 0; o < outChannels; o++) {
+    for (let k: usize = 0; k < rows; k++) {
+      store<T>(gw, load<T>(scratch + k * sumsRow + o * size));
+      gw += size;
+    }
+  }
+}
+
+/** The gradient of the weights of one group; the argument block p has been through convWeightScratch. */
+export function convWeightGradF32(p: usize, gw: usize, g: usize, x: usize, scratch: usize): void {
+  convWeightGrad<f32>(p, gw, g, x, scratch);
+}
+
+export function convWeightGradF64(p: usize, gw: usize, g: usize, x: usize, scratch: usize): void {
+  convWeightGrad<f64>(p, gw, g, x, scratch);
+}

@@ -1,0 +1,241 @@
+import type { Conv2dShape, LinearKernels, Pointer } from "../backend.ts";
+import type { FloatDType } from "../dtype.ts";
+import type { Heap } from "../heap.ts";
+import { ARGUMENTS } from "./module.ts";
+
+/** What assembly/conv.ts and assembly/conv-weight.ts export; `p` is an argument block. */
+export interface ConvExports {
+  convScratch(p: Pointer, itemBytes: number): number;
+  convF32(p: Pointer, out: Pointer, x: Pointer, w: Pointer, bias: Pointer, scratch: Pointer): void;
+  convF64(p: Pointer, out: Pointer, x: Pointer, w: Pointer, bias: Pointer, scratch: Pointer): void;
+  convWeightScratch(p: Pointer, itemBytes: number): number;
+  convWeightGradF32(p: Pointer, gw: Pointer, g: Pointer, x: Pointer, scratch: Pointer): void;
+  convWeightGradF64(p: Pointer, gw: Pointer, g: Pointer, x: Pointer, scratch: Pointer): void;
+}
+
+/** One tap of a kernel: which row and column it reads, relative to stride × output position, and its place in w. */
+type Tap = readonly [row: number, column: number, place: number];
+
+/** Argument block: the geometry, and from here on three int32 of every tap. */
+const TAPS_AT = 128;
+const MOST_TAPS = Math.floor((32768 - TAPS_AT) / 12);
+
+/** Output positions of one phase of a stride, and the kernel rows that meet them with the row of the gradient that each reads. */
+interface Phase {
+  readonly first: number;
+  readonly count: number;
+  readonly taps: readonly (readonly [kernelAt: number, offset: number])[];
+}
+
+/** The phases of one axis: input positions first, first + stride, … meet the same rows of the kernel. */
+function phases(size: number, stride: number, kernel: number, dilation: number, padding: number): Phase[] {
+  return Array.from({ length: Math.min(stride, size) }, (_, first) => {
+    const taps: [number, number][] = [];
+    for (let k = 0; k < kernel; k++) {
+      const distance = first + padding - k * dilation;
+      if (distance % stride === 0) taps.push([k, distance / stride]);
+    }
+    return { first, count: Math.ceil((size - first) / stride), taps };
+  });
+}
+
+/** Whether the kernel only mixes channels: then an image is one long row. */
+function isPointwise(s: Conv2dShape): boolean {
+  return (
+    s.kernelHeight * s.kernelWidth * s.strideHeight * s.strideWidth === 1 &&
+    s.paddingHeight === 0 &&
+    s.paddingWidth === 0
+  );
+}
+
+function asRow(s: Conv2dShape): Conv2dShape {
+  const inWidth = s.inHeight * s.inWidth;
+  return { ...s, inHeight: 1, inWidth, outHeight: 1, outWidth: inWidth };
+}
+
+/** Convolutions on one heap; kernels of thousands of taps are left to `reference`. */
+export function convKernels(
+  wasm: ConvExports,
+  heap: Heap,
+  reference: LinearKernels,
+): Pick<LinearKernels, "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad"> {
+  const bytesOf = (dtype: FloatDType) => (dtype === "float32" ? 4 : 8);
+
+  function convolve(
+    dtype: FloatDType,
+    geometry: readonly number[],
+    taps: readonly Tap[],
+    out: Pointer,
+    x: Pointer,
+    w: Pointer,
+    bias: Pointer,
+  ): void {
+    heap.i32.set(geometry, ARGUMENTS / 4);
+    heap.i32.set(taps.flat(), (ARGUMENTS + TAPS_AT) / 4);
+    const scratch = heap.alloc(wasm.convScratch(ARGUMENTS, bytesOf(dtype)));
+    (dtype === "float32" ? wasm.convF32 : wasm.convF64)(ARGUMENTS, out, x, w, bias, scratch);
+    heap.free(scratch);
+  }
+
+  /** One group of the forward pass. */
+  function forward(
+    dtype: FloatDType,
+    s: Conv2dShape,
+    group: number,
+    out: Pointer,
+    x: Pointer,
+    w: Pointer,
+    bias: Pointer,
+  ): void {
+    const [channels, rows] = [s.inChannels / s.groups, s.outChannels / s.groups];
+    const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
+    const taps: Tap[] = [];
+    for (let h = 0; h < s.kernelHeight; h++) {
+      for (let v = 0; v < s.kernelWidth; v++) {
+        taps.push([h * s.dilationHeight - s.paddingHeight, v * s.dilationWidth - s.paddingWidth, taps.length]);
+      }
+    }
+    const geometry = [
+      s.batch,
+      channels,
+      s.inHeight,
+      s.inWidth,
+      s.inChannels * inPlane,
+      rows,
+      s.outHeight,
+      s.outWidth,
+      s.strideHeight,
+      s.strideWidth,
+      taps.length,
+      s.outChannels * outPlane,
+      outPlane,
+      s.outWidth,
+      1,
+      channels * taps.length,
+      taps.length,
+    ];
+    const bytes = bytesOf(dtype);
+    convolve(
+      dtype,
+      geometry,
+      taps,
+      out + group * rows * outPlane * bytes,
+      x + group * channels * inPlane * bytes,
+      w + group * rows * channels * taps.length * bytes,
+      bias === 0 ? 0 : bias + group * rows * bytes,
+    );
+  }
+
+  /** One group of the input's gradient: for each phase of the stride a convolution of g, of which the input's channels are the rows. */
+  function inputGrad(dtype: FloatDType, s: Conv2dShape, group: number, gx: Pointer, g: Pointer, w: Pointer): void {
+    const [channels, rows] = [s.outChannels / s.groups, s.inChannels / s.groups];
+    const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
+    const kernelSize = s.kernelHeight * s.kernelWidth;
+    const bytes = bytesOf(dtype);
+    const across = phases(s.inWidth, s.strideWidth, s.kernelWidth, s.dilationWidth, s.paddingWidth);
+    for (const down of phases(s.inHeight, s.strideHeight, s.kernelHeight, s.dilationHeight, s.paddingHeight)) {
+      for (const along of across) {
+        const taps = down.taps.flatMap(([h, row]) =>
+          along.taps.map(([v, column]): Tap => [row, column, h * s.kernelWidth + v]),
+        );
+        if (taps.length === 0) continue;
+        const geometry = [
+          s.batch,
+          channels,
+          s.outHeight,
+          s.outWidth,
+          s.outChannels * outPlane,
+          rows,
+          down.count,
+          along.count,
+          1,
+          1,
+          taps.length,
+          s.inChannels * inPlane,
+          inPlane,
+          s.strideHeight * s.inWidth,
+          s.strideWidth,
+          kernelSize,
+          rows * kernelSize,
+        ];
+        convolve(
+          dtype,
+          geometry,
+          taps,
+          gx + (group * rows * inPlane + down.first * s.inWidth + along.first) * bytes,
+          g + group * channels * outPlane * bytes,
+          w + group * channels * rows * kernelSize * bytes,
+          0,
+        );
+      }
+    }
+  }
+
+  /** One group of the weights' gradient. */
+  function weightGrad(dtype: FloatDType, s: Conv2dShape, group: number, gw: Pointer, g: Pointer, x: Pointer): void {
+    const [channels, rows] = [s.inChannels / s.groups, s.outChannels / s.groups];
+    const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
+    const bytes = bytesOf(dtype);
+    heap.i32.set(
+      [
+        s.batch,
+        channels,
+        s.inHeight,
+        s.inWidth,
+        s.inChannels * inPlane,
+        rows,
+        s.outHeight,
+        s.outWidth,
+        s.outChannels * outPlane,
+        s.kernelHeight,
+        s.kernelWidth,
+        s.strideHeight,
+        s.strideWidth,
+        s.paddingHeight,
+        s.paddingWidth,
+        s.dilationHeight,
+        s.dilationWidth,
+      ],
+      ARGUMENTS / 4,
+    );
+    const scratch = heap.alloc(wasm.convWeightScratch(ARGUMENTS, bytes));
+    (dtype === "float32" ? wasm.convWeightGradF32 : wasm.convWeightGradF64)(
+      ARGUMENTS,
+      gw + group * rows * channels * s.kernelHeight * s.kernelWidth * bytes,
+      g + group * rows * outPlane * bytes,
+      x + group * channels * inPlane * bytes,
+      scratch,
+    );
+    heap.free(scratch);
+  }
+
+  /** What the kernels do not take: nothing to do, or more taps than fit the argument block. */
+  function isOdd(s: Conv2dShape): boolean {
+    const sizes = [s.batch, s.inChannels, s.inHeight, s.inWidth, s.outChannels, s.outHeight, s.outWidth];
+    return sizes.includes(0) || s.kernelHeight * s.kernelWidth > MOST_TAPS;
+  }
+
+  return {
+    conv2d(dtype, shape, out, x, w, bias) {
+      if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
+      const s = isPointwise(shape) ? asRow(shape) : shape;
+      for (let group = 0; group < s.groups; group++) forward(dtype, s, group, out, x, w, bias);
+    },
+    conv2dInputGrad(dtype, shape, gx, g, w) {
+      if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
+      const s = isPointwise(shape) ? asRow(shape) : shape;
+      // A stride beyond the kernel leaves positions that no output reads.
+      const gaps = s.kernelHeight < s.strideHeight || s.kernelWidth < s.strideWidth;
+      const dilated = s.strideHeight * s.strideWidth > 1 && s.dilationHeight * s.dilationWidth > 1;
+      if (gaps || dilated) {
+        const bytes = s.batch * s.inChannels * s.inHeight * s.inWidth * bytesOf(dtype);
+        heap.u8.fill(0, gx, gx + bytes);
+      }
+      for (let group = 0; group < s.groups; group++) inputGrad(dtype, s, group, gx, g, w);
+    },
+    conv2dWeightGrad(dtype, shape, gw, g, x) {
+      if (isOdd(shape)) return reference.conv2dWeightGrad(dtype, shape, gw, g, x);
+      for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
+    },
+  };
+}
