@@ -86,6 +86,7 @@ export function record(
     return output;
   }
   const wanted = inputs.map((input) => (input?.requiresGrad ? input : null));
+  output.storage.recorded = true;
   output.gradFn = new RecordedFunction(name, wanted, backward, saved, own);
   return output;
 }

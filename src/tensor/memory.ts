@@ -20,13 +20,19 @@ const SCALAR_BYTES = 8;
 class Allocation {
   live = true;
   pins = 0;
+  /** whether it holds the result of a recorded operation */
+  recorded = false;
+  /** `serial` when it was last read or written */
+  lastUsed: number;
   constructor(
     readonly pointer: Pointer,
     readonly bytes: number,
     public owner: Scope,
     /** order of creation */
     public serial: number,
-  ) {}
+  ) {
+    this.lastUsed = serial;
+  }
 }
 
 /** What was made during one stretch of the program and is not pinned. */
@@ -85,8 +91,15 @@ export class Storage {
 
   /** Byte address of the first element. @throws ReleasedTensorError after the memory was given back */
   get pointer(): Pointer {
-    if (!this.allocation.live) throw releasedError();
-    return this.allocation.pointer;
+    const { allocation } = this;
+    if (!allocation.live) throw releasedError();
+    allocation.lastUsed = serial;
+    return allocation.pointer;
+  }
+
+  /** Whether this holds the result of a recorded operation, which is of no use once its step is done. */
+  set recorded(value: boolean) {
+    this.allocation.recorded = value;
   }
 
   get isLive(): boolean {
@@ -247,18 +260,21 @@ export function setMemoryLimit(bytes: number): void {
 }
 
 /**
- * Releases what loops without a loader leave behind. At `zeroGrad`, what was made before the optimizer's last `step` has
- * done its work: forward passes made after that step, and whatever existed before the loop, stay. Where an iteration over
- * a loader began since the last `zeroGrad`, the loader does the releasing and this does nothing.
+ * Releases what loops without a loader leave behind, at `zeroGrad`, in whatever order the loop has:
+ * - what recorded operations made before the optimizer's last `step`: it has done its work;
+ * - of the rest (batches, an epoch's permutation, masks) what was not used since the step before that one;
+ * - single numbers that were made before that one.
+ * Forward passes made after the last step, and whatever existed before the loop, stay. Where an iteration over a loader began since the
+ * last `zeroGrad`, the loader does the releasing and this does nothing.
  */
 export class StepMemory {
   private scope: Scope | undefined;
   private from = 0;
   private steppedAt = -1;
-  private scalarsUntil = -1;
+  private steppedBefore = -1;
 
   onStep(): void {
-    this.steppedAt = serial;
+    this.steppedAt = ++serial;
   }
 
   onZeroGrad(): void {
@@ -266,15 +282,18 @@ export class StepMemory {
     if (this.scope !== scope) {
       this.scope = scope;
       this.from = serial;
-      this.steppedAt = this.scalarsUntil = -1;
+      this.steppedAt = this.steppedBefore = -1;
       return;
     }
-    if (this.steppedAt < 0) return;
+    const { from, steppedAt, steppedBefore } = this;
+    if (steppedAt < 0) return;
     for (const allocation of scope.allocations) {
-      const until = allocation.bytes <= SCALAR_BYTES ? this.scalarsUntil : this.steppedAt;
-      if (allocation.serial >= this.from && allocation.serial < until) release(allocation);
+      if (allocation.serial < from || allocation.serial >= steppedAt) continue;
+      const inUse = !allocation.recorded && allocation.lastUsed >= steppedBefore;
+      const readable = allocation.bytes <= SCALAR_BYTES && allocation.serial >= steppedBefore;
+      if (!inUse && !readable) release(allocation);
     }
-    this.scalarsUntil = this.steppedAt;
+    this.steppedBefore = steppedAt;
     this.steppedAt = -1;
   }
 }

@@ -184,6 +184,8 @@ export class Tensor {
 
   /** The same values without history: shares memory, needs no gradient. */
   detach(): Tensor {
+    // what is detached is wanted beyond its step
+    this.storage.recorded = false;
     return new Tensor(this.storage, this.shape, this.strides, this.dtype, this.storageOffset);
   }
 

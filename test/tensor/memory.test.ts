@@ -8,6 +8,7 @@ import {
   ones,
   ReleasedTensorError,
   randn,
+  randperm,
   setMemoryLimit,
   sub_,
   type Tensor,
@@ -255,6 +256,66 @@ describe("loops without a loader", () => {
       expected += now.item();
     });
     expect(sum.item()).toBeCloseTo(expected, 2);
+  });
+
+  const orders: Record<string, (optimizer: Descent, loss: () => Tensor) => Tensor> = {
+    "zeroGrad first": (optimizer, loss) => {
+      optimizer.zeroGrad();
+      const now = loss();
+      now.backward();
+      optimizer.step();
+      return now;
+    },
+    "zeroGrad before backward": (optimizer, loss) => {
+      const now = loss();
+      optimizer.zeroGrad();
+      now.backward();
+      optimizer.step();
+      return now;
+    },
+    "zeroGrad last": (optimizer, loss) => {
+      const now = loss();
+      now.backward();
+      optimizer.step();
+      optimizer.zeroGrad();
+      return now;
+    },
+  };
+
+  it.each(Object.entries(orders))("an epoch's permutation, shuffled copy and scale: %s", (_, iterate) => {
+    const x = randn([64, 8]);
+    const w = randn([8, 1], { requiresGrad: true });
+    const optimizer = new Descent([w]);
+    holdsFlat(12, () => {
+      const order = randperm(64);
+      const shuffled = x.indexSelect(0, order);
+      const scale = tensor(0.5);
+      for (let i = 0; i < 8; i++) {
+        const rows = order.narrow(0, 8 * i, 8);
+        const loss = () =>
+          x
+            .indexSelect(0, rows)
+            .matmul(w)
+            .add(shuffled.narrow(0, 8 * i, 8).matmul(w))
+            .mul(scale)
+            .square()
+            .mean();
+        expect(Number.isFinite(iterate(optimizer, loss).item())).toBe(true);
+      }
+    });
+  });
+
+  it.each(Object.entries(orders))("a detached state carried from step to step: %s", (_, iterate) => {
+    const w = randn([16, 16]).mul(0.1).requiresGrad_();
+    const optimizer = new Descent([w]);
+    let state = randn([4, 16]);
+    holdsFlat(20, () => {
+      iterate(optimizer, () => {
+        const next = state.matmul(w).tanh();
+        state = next.detach();
+        return next.square().mean();
+      });
+    });
   });
 
   it("gradients accumulated over several batches", () => {
