@@ -1,10 +1,16 @@
-import { expF64, gaussF64, geluSigmoid, highF64, joinF32, lowF64, normalF64 } from "./math";
+import { expF64, gaussF64, geluSigmoid, highF64, joinF32, lowF64, normalF64, ONE, splat64 } from "./math";
 import { copyRest, REST } from "./scratch";
 
 /*
  * Gradients of activations, from the upstream gradient g and the saved tensor s. Operations are classes without fields, as in
  * unary.ts; the products are in PyTorch's order.
  */
+
+/** 1 / √(2π) */
+const DENSITY = memory.data<f64>([0.3989422804014327]);
+/** 2·√(2/π), and the factor of s² in u' */
+const SLOPE = memory.data<f64>([1.5957691216057308]);
+const CUBIC = memory.data<f64>([0.134145]);
 
 class Wide<Op> {
   apply<T>(g: v128, s: v128, p: v128, q: v128): v128 {
@@ -47,7 +53,7 @@ class Tanh {
 }
 class Silu {
   apply<T>(g: v128, s: v128, _p: v128, _q: v128): v128 {
-    const one = f64x2.splat(1);
+    const one = splat64(ONE);
     const y = f64x2.div(one, f64x2.add(one, expF64(f64x2.neg(s))));
     return f64x2.mul(f64x2.mul(g, y), f64x2.add(one, f64x2.mul(s, f64x2.sub(one, y))));
   }
@@ -56,24 +62,24 @@ class Silu {
 class Gelu {
   apply<T>(g: v128, s: v128, _p: v128, _q: v128): v128 {
     const gauss = gaussF64(s);
-    const density = f64x2.mul(gauss, f64x2.splat(0.3989422804014327));
+    const density = f64x2.mul(gauss, splat64(DENSITY));
     return f64x2.mul(g, f64x2.add(normalF64(s, gauss), f64x2.mul(s, density)));
   }
 }
 /** With y = 1 / (1 + e^−2u): y + s·y·(1 − y)·2u' */
 class GeluTanh {
   apply<T>(g: v128, s: v128, _p: v128, _q: v128): v128 {
-    const one = f64x2.splat(1);
+    const one = splat64(ONE);
     const y = geluSigmoid(s);
-    const cubic = f64x2.add(f64x2.mul(f64x2.mul(s, s), f64x2.splat(3 * 0.044715)), one);
-    const slope = f64x2.mul(cubic, f64x2.splat(1.5957691216057308));
+    const cubic = f64x2.add(f64x2.mul(f64x2.mul(s, s), splat64(CUBIC)), one);
+    const slope = f64x2.mul(cubic, splat64(SLOPE));
     const change = f64x2.mul(f64x2.mul(s, y), f64x2.mul(f64x2.sub(one, y), slope));
     return f64x2.mul(g, f64x2.add(y, change));
   }
 }
 class Softplus {
   apply<T>(g: v128, s: v128, p: v128, q: v128): v128 {
-    const one = f64x2.splat(1);
+    const one = splat64(ONE);
     const ps = f64x2.mul(s, p);
     const scaled = f64x2.div(g, f64x2.add(one, expF64(f64x2.neg(ps))));
     return v128.bitselect(g, scaled, f64x2.gt(ps, q));

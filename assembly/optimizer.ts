@@ -1,5 +1,6 @@
 import { exactFma4 } from "./exact";
 import { highF64, lowF64 } from "./math";
+import { loadPart, storePart } from "./scratch";
 
 /*
  * torch.optim's single-tensor updates, in place, every operation rounded as there: add_(x, alpha) and addcmul_ are one fused
@@ -11,23 +12,6 @@ function fma<T>(a: v128, b: v128, c: v128, fused: bool): v128 {
   if (sizeof<T>() === 8) return f64x2.add(f64x2.mul(a, b), c);
   if (ASC_FEATURE_RELAXED_SIMD && fused) return f32x4.relaxed_madd(a, b, c);
   return exactFma4(a, lowF64(b), highF64(b), lowF64(c), highF64(c));
-}
-
-/** A vector, or the `bytes` < 16 that are left of a tensor and zeros; bytes is a multiple of 4. */
-function loadPart(from: usize, bytes: usize): v128 {
-  if (bytes >= 16) return v128.load(from);
-  if (bytes === 12) return v128.load_lane<u32>(from + 8, v128.load64_zero(from), 2);
-  return bytes === 8 ? v128.load64_zero(from) : v128.load32_zero(from);
-}
-
-function storePart(to: usize, v: v128, bytes: usize): void {
-  if (bytes >= 16) {
-    v128.store(to, v);
-    return;
-  }
-  if (bytes & 8) v128.store_lane<u64>(to, v, 0);
-  if (bytes === 12) v128.store_lane<u32>(to + 8, v, 2);
-  else if (bytes === 4) v128.store_lane<u32>(to, v, 0);
 }
 
 function sgd<T>(

@@ -70,18 +70,23 @@ function squaresRow(x: usize, n: usize, mean: f64): f64 {
 function extremeRow<Op>(x: usize, n: usize): f32 {
   const op = changetype<Op>(0);
   const end = x + (n << 2);
-  const vectors = x + ((n & ~15) << 2);
   let a = v128.load32_splat(x);
+  if (n < 4) {
+    for (; x < end; x += 4) a = op.apply(a, v128.load32_splat(x));
+    return f32x4.extract_lane(a, 0);
+  }
+  // The last vectors may take elements twice, which changes nothing.
   let b = a;
   let c = a;
   let d = a;
-  for (; x < vectors; x += 64) {
+  for (; x + 64 <= end; x += 64) {
     a = op.apply(a, v128.load(x));
     b = op.apply(b, v128.load(x, 16));
     c = op.apply(c, v128.load(x, 32));
     d = op.apply(d, v128.load(x, 48));
   }
-  for (; x < end; x += 4) a = op.apply(a, v128.load32_splat(x));
+  for (; x + 16 <= end; x += 16) a = op.apply(a, v128.load(x));
+  b = op.apply(b, v128.load(end - 16));
   a = op.apply(op.apply(a, b), op.apply(c, d));
   a = op.apply(a, v128.shuffle<i64>(a, a, 1, 0));
   a = op.apply(a, v128.shuffle<i32>(a, a, 1, 0, 3, 2));

@@ -33,3 +33,20 @@ export function copyRest(to: usize, from: usize, bytes: usize): void {
 export function pack<T>(to: usize, from: usize, step: usize, n: usize): void {
   for (const end = to + n * sizeof<T>(); to < end; to += sizeof<T>(), from += step) store<T>(to, load<T>(from));
 }
+
+/** A vector, or where less than 16 bytes are left, those and zeros; bytes is a multiple of 4. */
+export function loadPart(from: usize, bytes: usize): v128 {
+  if (bytes >= 16) return v128.load(from);
+  if (bytes === 12) return v128.load_lane<u32>(from + 8, v128.load64_zero(from), 2);
+  return bytes === 8 ? v128.load64_zero(from) : v128.load32_zero(from);
+}
+
+export function storePart(to: usize, v: v128, bytes: usize): void {
+  if (bytes >= 16) {
+    v128.store(to, v);
+    return;
+  }
+  if (bytes & 8) v128.store_lane<u64>(to, v, 0);
+  if (bytes === 12) v128.store_lane<u32>(to + 8, v, 2);
+  else if (bytes === 4) v128.store_lane<u32>(to, v, 0);
+}

@@ -1,29 +1,11 @@
 import { exp, highF64, joinF32, logF64, lowF64, sumF64 } from "./math";
 import { maxRow, sumRow } from "./reduce";
-import { copyRest, REST } from "./scratch";
+import { loadPart, storePart } from "./scratch";
 
 /*
  * softmax and its logarithm over the middle axis of [outer, size, inner], float32 with sums in float64. Rows (inner = 1) go along
  * memory; otherwise four neighbouring columns go down together.
  */
-
-/** `count` <= 4 elements as a vector; the lanes beyond are `padding`. */
-function loadLanes(x: usize, count: usize, padding: f32, scratch: usize): v128 {
-  if (count === 4) return v128.load(x);
-  const vector = scratch + REST;
-  v128.store(vector, f32x4.splat(padding));
-  copyRest(vector, x, count << 2);
-  return v128.load(vector);
-}
-
-function storeLanes(out: usize, v: v128, count: usize, scratch: usize): void {
-  if (count === 4) {
-    v128.store(out, v);
-    return;
-  }
-  v128.store(scratch + REST, v);
-  copyRest(out, scratch + REST, count << 2);
-}
 
 /** e^(x − top), with what rounding takes from the difference given back: it would cost as many units as the difference is large. */
 function expDifference(x: v128, top: v128): v128 {
@@ -44,18 +26,18 @@ function logLanes(x: v128, topLow: v128, topHigh: v128, logLow: v128, logHigh: v
   return joinF32(f64x2.sub(f64x2.sub(lowF64(x), topLow), logLow), f64x2.sub(f64x2.sub(highF64(x), topHigh), logHigh));
 }
 
-function softmaxRow(log: bool, out: usize, x: usize, n: usize, scratch: usize): void {
+function softmaxRow(log: bool, out: usize, x: usize, n: usize): void {
   const maximum = maxRow(x, n);
   const top = f32x4.splat(maximum);
   let low = f64x2.splat(0);
   let high = low;
   for (let i: usize = 0; i < n; i += 4) {
     const count = min<usize>(4, n - i);
-    // e^−infinity = 0: the padding adds nothing.
-    const e = expDifference(loadLanes(x + (i << 2), count, -Infinity, scratch), top);
+    let e = expDifference(loadPart(x + (i << 2), count << 2), top);
+    if (count < 4) e = v128.and(e, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(<i32>count)));
     low = f64x2.add(low, lowF64(e));
     high = f64x2.add(high, highF64(e));
-    if (!log) storeLanes(out + (i << 2), e, count, scratch);
+    if (!log) storePart(out + (i << 2), e, count << 2);
   }
   const total = sumF64(f64x2.add(low, high));
   const divisor = f32x4.splat(<f32>total);
@@ -64,60 +46,44 @@ function softmaxRow(log: bool, out: usize, x: usize, n: usize, scratch: usize): 
   for (let i: usize = 0; i < n; i += 4) {
     const count = min<usize>(4, n - i);
     const to = out + (i << 2);
-    const v = loadLanes(log ? x + (i << 2) : to, count, 0, scratch);
+    const v = loadPart(log ? x + (i << 2) : to, count << 2);
     const y = log ? logLanes(v, wideTop, wideTop, wideLog, wideLog) : f32x4.div(v, divisor);
-    storeLanes(to, y, count, scratch);
+    storePart(to, y, count << 2);
   }
 }
 
-function softmaxColumns(
-  log: bool,
-  out: usize,
-  x: usize,
-  size: usize,
-  inner: usize,
-  count: usize,
-  scratch: usize,
-): void {
+function softmaxColumns(log: bool, out: usize, x: usize, size: usize, inner: usize, count: usize): void {
   const bytes = size * (inner << 2);
-  let top = loadLanes(x, count, 0, scratch);
+  let top = loadPart(x, count << 2);
   for (let j: usize = inner << 2; j < bytes; j += inner << 2) {
-    top = f32x4.max(top, loadLanes(x + j, count, 0, scratch));
+    top = f32x4.max(top, loadPart(x + j, count << 2));
   }
   let low = f64x2.splat(0);
   let high = low;
   for (let j: usize = 0; j < bytes; j += inner << 2) {
-    const e = expDifference(loadLanes(x + j, count, 0, scratch), top);
+    const e = expDifference(loadPart(x + j, count << 2), top);
     low = f64x2.add(low, lowF64(e));
     high = f64x2.add(high, highF64(e));
-    if (!log) storeLanes(out + j, e, count, scratch);
+    if (!log) storePart(out + j, e, count << 2);
   }
   const total = joinF32(low, high);
   const logLow = logF64(low);
   const logHigh = logF64(high);
   for (let j: usize = 0; j < bytes; j += inner << 2) {
-    const v = loadLanes((log ? x : out) + j, count, 0, scratch);
+    const v = loadPart((log ? x : out) + j, count << 2);
     const y = log ? logLanes(v, lowF64(top), highF64(top), logLow, logHigh) : f32x4.div(v, total);
-    storeLanes(out + j, y, count, scratch);
+    storePart(out + j, y, count << 2);
   }
 }
 
 /** softmax, or its logarithm */
-export function softmaxF32(
-  log: bool,
-  out: usize,
-  x: usize,
-  outer: usize,
-  size: usize,
-  inner: usize,
-  scratch: usize,
-): void {
+export function softmaxF32(log: bool, out: usize, x: usize, outer: usize, size: usize, inner: usize): void {
   const slice = (size * inner) << 2;
   for (let o: usize = 0; o < outer; o++, x += slice, out += slice) {
-    if (inner === 1) softmaxRow(log, out, x, size, scratch);
+    if (inner === 1) softmaxRow(log, out, x, size);
     else {
       for (let i: usize = 0; i < inner; i += 4) {
-        softmaxColumns(log, out + (i << 2), x + (i << 2), size, inner, min<usize>(4, inner - i), scratch);
+        softmaxColumns(log, out + (i << 2), x + (i << 2), size, inner, min<usize>(4, inner - i));
       }
     }
   }
@@ -156,7 +122,6 @@ export function softmaxGradF32(
   outer: usize,
   size: usize,
   inner: usize,
-  scratch: usize,
 ): void {
   const slice = (size * inner) << 2;
   const step: usize = inner === 1 ? 16 : inner << 2;
@@ -172,17 +137,17 @@ export function softmaxGradF32(
         high = low;
       } else {
         for (let j = start; j < slice; j += step) {
-          const v = loadLanes(g + j, columns, 0, scratch);
-          const w = log ? f32x4.splat(1) : loadLanes(y + j, columns, 0, scratch);
+          const v = loadPart(g + j, columns << 2);
+          const w = log ? f32x4.splat(1) : loadPart(y + j, columns << 2);
           low = f64x2.add(low, f64x2.mul(lowF64(v), lowF64(w)));
           high = f64x2.add(high, f64x2.mul(highF64(v), highF64(w)));
         }
       }
       for (let j = start; j < slice; j += step) {
         const count = inner === 1 ? min<usize>(4, (slice - j) >> 2) : columns;
-        const v = loadLanes(g + j, count, 0, scratch);
-        const w = loadLanes(y + j, count, 0, scratch);
-        storeLanes(gx + j, gradLanes(log, v, w, low, high), count, scratch);
+        const v = loadPart(g + j, count << 2);
+        const w = loadPart(y + j, count << 2);
+        storePart(gx + j, gradLanes(log, v, w, low, high), count << 2);
       }
     }
   }

@@ -7,11 +7,14 @@ import {
   geluSigmoid,
   highF64,
   joinF32,
+  LOG2E,
   log1pF64,
   logF64,
   lowF64,
   normalF64,
+  ONE,
   sigmoid,
+  splat64,
   tanhF64,
 } from "./math";
 import { copyRest, REST } from "./scratch";
@@ -20,6 +23,8 @@ import { copyRest, REST } from "./scratch";
  * An operation is a class without fields whose apply works on one vector; map<Op, T> compiles a loop of its own for it.
  * Wide computes four float32 through an operation on two float64.
  */
+
+const LOG10E = memory.data<f64>([0.4342944819032518]);
 
 class Wide<Op> {
   apply<T>(x: v128, p: v128, q: v128): v128 {
@@ -132,7 +137,7 @@ class Sigmoid {
 /** x / (1 + e^−x), in float64 because the quotient is denormal long before the product is. */
 class Silu {
   apply<T>(x: v128, _p: v128, _q: v128): v128 {
-    return f64x2.div(x, f64x2.add(f64x2.splat(1), expF64(f64x2.neg(x))));
+    return f64x2.div(x, f64x2.add(splat64(ONE), expF64(f64x2.neg(x))));
   }
 }
 class Expm1 {
@@ -147,12 +152,12 @@ class Log {
 }
 class Log2 {
   apply<T>(x: v128, _p: v128, _q: v128): v128 {
-    return f64x2.mul(logF64(x), f64x2.splat(1.4426950408889634));
+    return f64x2.mul(logF64(x), splat64(LOG2E));
   }
 }
 class Log10 {
   apply<T>(x: v128, _p: v128, _q: v128): v128 {
-    return f64x2.mul(logF64(x), f64x2.splat(0.4342944819032518));
+    return f64x2.mul(logF64(x), splat64(LOG10E));
   }
 }
 class Log1p {

@@ -23,17 +23,8 @@ export interface ReductionExports {
     correction: number,
     scratch: Pointer,
   ): void;
-  softmaxF32(log: number, out: Pointer, x: Pointer, outer: number, size: number, inner: number, scratch: Pointer): void;
-  softmaxGradF32(
-    log: number,
-    gx: Pointer,
-    g: Pointer,
-    y: Pointer,
-    outer: number,
-    size: number,
-    inner: number,
-    scratch: Pointer,
-  ): void;
+  softmaxF32(log: number, out: Pointer, x: Pointer, outer: number, size: number, inner: number): void;
+  softmaxGradF32(log: number, gx: Pointer, g: Pointer, y: Pointer, outer: number, size: number, inner: number): void;
 }
 
 /** The numbers of operations in assembly/reduce.ts. */
@@ -60,12 +51,12 @@ export function reductionKernels(wasm: ReductionExports, reference: ReductionKer
 
     softmax(dtype, log, out, x, outer, size, inner) {
       if (dtype !== "float32") reference.softmax(dtype, log, out, x, outer, size, inner);
-      else if (size > 0) wasm.softmaxF32(log ? 1 : 0, out, x, outer, size, inner, ARGUMENTS);
+      else if (size > 0) wasm.softmaxF32(log ? 1 : 0, out, x, outer, size, inner);
     },
 
     softmaxGrad(dtype, log, gx, g, y, outer, size, inner) {
       if (dtype !== "float32") reference.softmaxGrad(dtype, log, gx, g, y, outer, size, inner);
-      else wasm.softmaxGradF32(log ? 1 : 0, gx, g, y, outer, size, inner, ARGUMENTS);
+      else wasm.softmaxGradF32(log ? 1 : 0, gx, g, y, outer, size, inner);
     },
   };
 }

@@ -60,7 +60,7 @@ export class Axes {
 
   /** Removes an axis, for a kernel that walks it itself. */
   remove(axis: number): void {
-    this.rank--;
+    if (axis === --this.rank) return;
     this.sizes.copyWithin(axis, axis + 1);
     for (const strides of this.strides) strides.copyWithin(axis, axis + 1);
   }
