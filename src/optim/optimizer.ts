@@ -149,10 +149,10 @@ export abstract class Optimizer<Options extends object = object> {
       });
     });
     for (const [number, remembered] of Object.entries(saved.state)) {
+      const param = order[Number(number)];
+      if (!param) throw new StateDictError(`loaded state dict remembers parameter ${number}, which no group has`);
       for (const [name, value] of Object.entries(remembered)) {
-        const param = order[Number(number)];
-        if (!param) throw new StateDictError(`loaded state dict remembers parameter ${number}, which no group has`);
-        if (value instanceof Tensor && value.numel !== 1 && value.shape.join() !== param.shape.join()) {
+        if (name !== "step" && value instanceof Tensor && value.shape.join() !== param.shape.join()) {
           throw new StateDictError(
             `${name} of parameter ${number} has shape [${value.shape.join(", ")}]`,
             `the parameter's is [${param.shape.join(", ")}]`,
