@@ -74,6 +74,7 @@ export { all, any, type Dims, mean, prod, type ReduceOptions, sum } from "./ops/
 export { at, chunk, diagonal, flip, narrow, select, slice, split, unbind } from "./ops/slicing.ts";
 export { logSoftmax, softmax } from "./ops/softmax.ts";
 export {
+  broadcastTo,
   clone,
   contiguous,
   expand,

@@ -2,7 +2,7 @@ import { record } from "../autograd/record.ts";
 import { inferShape, type Shape, sameShape, viewStrides, wrapDim } from "../tensor/shape.ts";
 import { aliasOf, detachedCopy, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
-import { broadcastTo } from "./reduce-to-shape.ts";
+import { broadcastTo as widened } from "./reduce-to-shape.ts";
 
 /** The same elements, laid over another shape, as a view that carries gradients. */
 function reshaped(name: string, x: Tensor, shape: Shape, strides: readonly number[]): Tensor {
@@ -280,10 +280,15 @@ export function expand(x: Tensor, shape: Shape): Tensor {
     }
     return wanted;
   });
-  return sameShape(x.shape, to) ? reshaped("ExpandBackward0", x, to, x.strides) : broadcastTo(x, to);
+  return sameShape(x.shape, to) ? reshaped("ExpandBackward0", x, to, x.strides) : widened(x, to);
 }
 
 /** x read in the shape of another tensor, as torch.Tensor.expand_as. @throws ShapeError as expand */
 export function expandAs(x: Tensor, other: Tensor): Tensor {
   return expand(x, other.shape);
+}
+
+/** x read as a larger shape, as torch.broadcast_to: `expand` by its other name. @throws ShapeError as expand */
+export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  return expand(x, shape);
 }

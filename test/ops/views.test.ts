@@ -2,6 +2,7 @@ import {
   arange,
   at,
   autograd,
+  broadcastTo,
   chunk,
   diagonal,
   expand,
@@ -196,6 +197,7 @@ describe("results", () => {
     expect(chunk(arange(5), 4).map((part) => part.toArray())).toEqual([[0, 1], [2, 3], [4]]);
     expect(chunk(zeros([0]), 3).length).toBe(3);
     expect(x().expandAs(zeros([5, 2, 3, 4])).shape).toEqual([5, 2, 3, 4]);
+    expect(broadcastTo(zeros([3, 1]), [2, 3, 4]).shape).toEqual([2, 3, 4]);
     expect(t(arange(3)).shape).toEqual([3]);
   });
 
