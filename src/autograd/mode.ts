@@ -1,6 +1,13 @@
 let enabled = true;
 
-/** Whether operations record how to compute gradients, as torch.is_grad_enabled. */
+/**
+ * Whether operations record how to compute gradients, as torch.is_grad_enabled.
+ * @example
+ * ```ts
+ * import { isGradEnabled, noGrad } from "evenkeel";
+ * noGrad(isGradEnabled); // => false
+ * ```
+ */
 export function isGradEnabled(): boolean {
   return enabled;
 }

@@ -101,7 +101,14 @@ export function fill_(x: Tensor, value: number | boolean): Tensor {
   return x;
 }
 
-/** Sets every element to 0, as torch.Tensor.zero_. */
+/**
+ * Sets every element to 0, as torch.Tensor.zero_.
+ * @example
+ * ```ts
+ * import { ones, zero_ } from "evenkeel";
+ * zero_(ones([2])).toArray(); // => [0, 0]
+ * ```
+ */
 export function zero_(x: Tensor): Tensor {
   return fill_(x, 0);
 }
@@ -148,17 +155,41 @@ export function add_(x: Tensor, other: Tensor | number, options: { alpha?: numbe
   return update("add", x, other, options.alpha ?? 1, () => add(x, other, options));
 }
 
-/** x −= alpha·other, broadcast, as torch.Tensor.sub_. @throws as add_ */
+/**
+ * x −= alpha·other, broadcast, as torch.Tensor.sub_.
+ * @throws as add_
+ * @example
+ * ```ts
+ * import { sub_, tensor } from "evenkeel";
+ * sub_(tensor([3, 4]), 1).toArray(); // => [2, 3]
+ * ```
+ */
 export function sub_(x: Tensor, other: Tensor | number, options: { alpha?: number } = {}): Tensor {
   return update("sub", x, other, options.alpha ?? 1, () => sub(x, other, options));
 }
 
-/** x ·= other, broadcast, as torch.Tensor.mul_. @throws as add_ */
+/**
+ * x ·= other, broadcast, as torch.Tensor.mul_.
+ * @throws as add_
+ * @example
+ * ```ts
+ * import { mul_, tensor } from "evenkeel";
+ * mul_(tensor([3, 4]), tensor([2, 0.5])).toArray(); // => [6, 2]
+ * ```
+ */
 export function mul_(x: Tensor, other: Tensor | number): Tensor {
   return update("mul", x, other, 1, () => mul(x, other));
 }
 
-/** x /= other, broadcast, as torch.Tensor.div_. @throws as add_; integers have no true division in place */
+/**
+ * x /= other, broadcast, as torch.Tensor.div_.
+ * @throws as add_; integers have no true division in place
+ * @example
+ * ```ts
+ * import { div_, tensor } from "evenkeel";
+ * div_(tensor([3, 4]), 2).toArray(); // => [1.5, 2]
+ * ```
+ */
 export function div_(x: Tensor, other: Tensor | number): Tensor {
   return update("div", x, other, 1, () => div(x, other));
 }
@@ -210,6 +241,11 @@ export function uniform_(x: Tensor, options: Drawing & { from?: number; to?: num
 /**
  * Normal values, as torch.Tensor.normal_; mean 0 and standard deviation 1 by default.
  * @throws DTypeError if x is no float tensor, ArgumentError for a negative std
+ * @example
+ * ```ts
+ * import { empty, normal_ } from "evenkeel";
+ * normal_(empty([2]), { mean: 1, std: 0.1 }).shape; // => [2]
+ * ```
  */
 export function normal_(x: Tensor, options: Drawing & { mean?: number; std?: number } = {}): Tensor {
   const { mean = 0, std = 1, generator = defaultGenerator } = options;
@@ -221,6 +257,11 @@ export function normal_(x: Tensor, options: Drawing & { mean?: number; std?: num
 /**
  * Ones with probability p (default 0.5) and zeros, as torch.Tensor.bernoulli_.
  * @throws ArgumentError if p is outside [0, 1]
+ * @example
+ * ```ts
+ * import { bernoulli_, empty } from "evenkeel";
+ * bernoulli_(empty([2]), { p: 1 }).toArray(); // => [1, 1]
+ * ```
  */
 export function bernoulli_(x: Tensor, options: Drawing & { p?: number } = {}): Tensor {
   const { p = 0.5, generator = defaultGenerator } = options;

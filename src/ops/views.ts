@@ -164,6 +164,11 @@ export function transpose(x: Tensor, dim0: number, dim1: number): Tensor {
 /**
  * The transpose of a matrix; a vector or a single value as it is, as torch.t.
  * @throws ShapeError for more than 2 dimensions
+ * @example
+ * ```ts
+ * import { t, tensor } from "evenkeel";
+ * t(tensor([[1, 2], [3, 4]])).toArray(); // => [[1, 3], [2, 4]]
+ * ```
  */
 export function t(x: Tensor): Tensor {
   if (x.ndim > 2) {
@@ -283,12 +288,28 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   return sameShape(x.shape, to) ? reshaped("ExpandBackward0", x, to, x.strides) : widened(x, to);
 }
 
-/** x read in the shape of another tensor, as torch.Tensor.expand_as. @throws ShapeError as expand */
+/**
+ * x read in the shape of another tensor, as torch.Tensor.expand_as.
+ * @throws ShapeError as expand
+ * @example
+ * ```ts
+ * import { expandAs, tensor, zeros } from "evenkeel";
+ * expandAs(tensor([1, 2]), zeros([2, 2])).toArray(); // => [[1, 2], [1, 2]]
+ * ```
+ */
 export function expandAs(x: Tensor, other: Tensor): Tensor {
   return expand(x, other.shape);
 }
 
-/** x read as a larger shape, as torch.broadcast_to: `expand` by its other name. @throws ShapeError as expand */
+/**
+ * x read as a larger shape, as torch.broadcast_to: `expand` by its other name.
+ * @throws ShapeError as expand
+ * @example
+ * ```ts
+ * import { broadcastTo, tensor } from "evenkeel";
+ * broadcastTo(tensor([1, 2]), [2, 2]).toArray(); // => [[1, 2], [1, 2]]
+ * ```
+ */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   return expand(x, shape);
 }

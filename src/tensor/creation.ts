@@ -201,22 +201,50 @@ export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   return allocate(shape, options.dtype ?? getDefaultDtype(), options.requiresGrad);
 }
 
-/** Zeros in x's shape and dtype, as torch.zeros_like. */
+/**
+ * Zeros in x's shape and dtype, as torch.zeros_like.
+ * @example
+ * ```ts
+ * import { tensor, zerosLike } from "evenkeel";
+ * zerosLike(tensor([3, 4])).toArray(); // => [0, 0]
+ * ```
+ */
 export function zerosLike(x: Tensor, options: TensorOptions = {}): Tensor {
   return filled(x.shape, 0, options.dtype ?? x.dtype, options.requiresGrad);
 }
 
-/** Ones in x's shape and dtype, as torch.ones_like. */
+/**
+ * Ones in x's shape and dtype, as torch.ones_like.
+ * @example
+ * ```ts
+ * import { onesLike, tensor } from "evenkeel";
+ * onesLike(tensor([3, 4])).toArray(); // => [1, 1]
+ * ```
+ */
 export function onesLike(x: Tensor, options: TensorOptions = {}): Tensor {
   return filled(x.shape, 1, options.dtype ?? x.dtype, options.requiresGrad);
 }
 
-/** One value in x's shape and dtype, as torch.full_like. */
+/**
+ * One value in x's shape and dtype, as torch.full_like.
+ * @example
+ * ```ts
+ * import { fullLike, tensor } from "evenkeel";
+ * fullLike(tensor([1, 2]), 7).toArray(); // => [7, 7]
+ * ```
+ */
 export function fullLike(x: Tensor, value: number | boolean, options: TensorOptions = {}): Tensor {
   return filled(x.shape, Number(value), options.dtype ?? x.dtype, options.requiresGrad);
 }
 
-/** A tensor with undefined content in x's shape and dtype, as torch.empty_like. */
+/**
+ * A tensor with undefined content in x's shape and dtype, as torch.empty_like.
+ * @example
+ * ```ts
+ * import { emptyLike, tensor } from "evenkeel";
+ * emptyLike(tensor([1, 2])).shape; // => [2]
+ * ```
+ */
 export function emptyLike(x: Tensor, options: TensorOptions = {}): Tensor {
   return allocate(x.shape, options.dtype ?? x.dtype, options.requiresGrad);
 }

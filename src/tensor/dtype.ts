@@ -51,12 +51,28 @@ export function scalarTypeName(dtype: DType): string {
 
 let defaultDType: FloatDType = "float32";
 
-/** The dtype of new floating point tensors, as torch.get_default_dtype. */
+/**
+ * The dtype of new floating point tensors, as torch.get_default_dtype.
+ * @example
+ * ```ts
+ * import { getDefaultDtype } from "evenkeel";
+ * getDefaultDtype(); // => "float32"
+ * ```
+ */
 export function getDefaultDtype(): FloatDType {
   return defaultDType;
 }
 
-/** Sets the dtype of new floating point tensors, as torch.set_default_dtype. */
+/**
+ * Sets the dtype of new floating point tensors, as torch.set_default_dtype.
+ * @example
+ * ```ts
+ * import { setDefaultDtype, zeros } from "evenkeel";
+ * setDefaultDtype("float64");
+ * zeros([1]).dtype; // => "float64"
+ * setDefaultDtype("float32");
+ * ```
+ */
 export function setDefaultDtype(dtype: FloatDType): void {
   if (!isFloat(dtype))
     throw new DTypeError(`only floating-point types are supported as the default type (got ${dtype})`);

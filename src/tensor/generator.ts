@@ -293,6 +293,14 @@ function checkIntegers(out: TypedArray, first: bigint, last: bigint): void {
   if (last >= min + span) throw new ArgumentError(`to - 1 is out of bounds for ${limits.name}`, advice);
 }
 
-/** The generator that everything draws from unless given another; it starts from an unpredictable seed, as PyTorch's. */
+/**
+ * The generator that everything draws from unless given another; it starts from an unpredictable seed, as PyTorch's.
+ * @example
+ * ```ts
+ * import { defaultGenerator, manualSeed } from "evenkeel";
+ * manualSeed(3);
+ * Number(defaultGenerator.initialSeed()); // => 3
+ * ```
+ */
 export const defaultGenerator: Generator = new Generator();
 defaultGenerator.seed();

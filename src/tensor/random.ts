@@ -61,12 +61,26 @@ export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
   return out;
 }
 
-/** Uniform values from [0, 1) in x's shape and dtype, as torch.rand_like. */
+/**
+ * Uniform values from [0, 1) in x's shape and dtype, as torch.rand_like.
+ * @example
+ * ```ts
+ * import { randLike, zeros } from "evenkeel";
+ * randLike(zeros([2, 3])).shape; // => [2, 3]
+ * ```
+ */
 export function randLike(x: Tensor, options: RandomOptions = {}): Tensor {
   return rand(x.shape, { dtype: x.dtype, ...options });
 }
 
-/** Values of the standard normal distribution in x's shape and dtype, as torch.randn_like. */
+/**
+ * Values of the standard normal distribution in x's shape and dtype, as torch.randn_like.
+ * @example
+ * ```ts
+ * import { randnLike, zeros } from "evenkeel";
+ * randnLike(zeros([2, 3])).shape; // => [2, 3]
+ * ```
+ */
 export function randnLike(x: Tensor, options: RandomOptions = {}): Tensor {
   return randn(x.shape, { dtype: x.dtype, ...options });
 }
