@@ -57,8 +57,14 @@ function top(): Scope {
 
 function release(allocation: Allocation): void {
   if (!allocation.live) return;
-  allocation.live = false;
   allocation.owner.allocations.delete(allocation);
+  giveBack(allocation);
+}
+
+/** Also forgets the safety net: its records are only cleared between tasks, and a training loop can be one long task. */
+function giveBack(allocation: Allocation): void {
+  allocation.live = false;
+  finalizer.unregister(allocation);
   heap.free(allocation.pointer);
 }
 
@@ -86,7 +92,7 @@ export class Storage {
     this.born = serial++;
     this.allocation = new Allocation(allocateOrExplain(bytes), bytes, scope, this.born);
     scope.allocations.add(this.allocation);
-    finalizer.register(this, this.allocation);
+    finalizer.register(this, this.allocation, this.allocation);
   }
 
   /** Byte address of the first element. @throws ReleasedTensorError after the memory was given back */
@@ -187,10 +193,7 @@ function releaseEnded(scope: Scope): void {
 
 function releaseAll(scope: Scope): void {
   releaseEnded(scope);
-  for (const allocation of scope.allocations) {
-    allocation.live = false;
-    heap.free(allocation.pointer);
-  }
+  for (const allocation of scope.allocations) giveBack(allocation);
   scope.allocations.clear();
 }
 
