@@ -6,7 +6,8 @@ const PAGE = 65536;
 const HEAP_START = PAGE;
 /** A cache line, and a multiple of every element and SIMD size. */
 const ALIGNMENT = 64;
-const MAX_PAGES = 65536;
+/** One less than WebAssembly allows, so that the address behind a block never wraps to 0. */
+const MAX_PAGES = 65535;
 /** The heap grows by at least this much, so that growing is rare. */
 const GROWTH_PAGES = 256;
 
