@@ -26,7 +26,7 @@ export interface MemoryExports {
 }
 
 /** The numbers of the dtypes in assembly/. */
-export const DTYPE_NUMBER: Readonly<Record<DType, number>> = {
+const DTYPE_NUMBER: Readonly<Record<DType, number>> = {
   float32: 0,
   float64: 1,
   int32: 2,
