@@ -3,55 +3,43 @@
  * output's gradient is packed into slivers, output channels side by side, and four rows of (channel, tap) are read where they lie in a copy of the image that has
  * its border of zeros around it. Nothing larger than a band of an image is copied at a time.
  */
+import {
+  BATCH,
+  CHANNELS,
+  COPY_HEIGHT,
+  COPY_WIDTH,
+  copyBand,
+  DILATION_HEIGHT,
+  DILATION_WIDTH,
+  get,
+  IN_HEIGHT,
+  IN_IMAGE,
+  IN_WIDTH,
+  KERNEL_HEIGHT,
+  KERNEL_WIDTH,
+  OUT_CHANNELS,
+  OUT_HEIGHT,
+  OUT_IMAGE,
+  OUT_WIDTH,
+  PADDING_HEIGHT,
+  padded,
+  STRIDE_HEIGHT,
+  STRIDE_WIDTH,
+  set,
+  span,
+} from "./geometry";
 import { madd, pack, TILE_BYTES, TILE_ROWS } from "./tile";
 
 /** Bytes of packed gradients, and of copied images, that are aimed at: together they fit the second cache. */
-const PANEL_BYTES: usize = 393216;
+const PANEL_BYTES: usize = 786432;
 const COPY_BYTES: usize = 393216;
 /** Positions that a tile should sum over before it goes back to memory: small images are taken several at a time. */
 const POSITIONS: usize = 256;
 
-/* The geometry: int32 at these offsets of an argument block, of one group. Image distances are in elements. */
-const BATCH: usize = 0;
-const CHANNELS: usize = 4;
-const IN_HEIGHT: usize = 8;
-const IN_WIDTH: usize = 12;
-const IN_IMAGE: usize = 16;
-const OUT_CHANNELS: usize = 20;
-const OUT_HEIGHT: usize = 24;
-const OUT_WIDTH: usize = 28;
-const OUT_IMAGE: usize = 32;
-const KERNEL_HEIGHT: usize = 36;
-const KERNEL_WIDTH: usize = 40;
-const STRIDE_HEIGHT: usize = 44;
-const STRIDE_WIDTH: usize = 48;
-const PADDING_HEIGHT: usize = 52;
-const PADDING_WIDTH: usize = 56;
-const DILATION_HEIGHT: usize = 60;
-const DILATION_WIDTH: usize = 64;
-/** How the work is cut, written by convWeightScratch: images, output rows and channels at a time; a channel's copied rows and width. */
+/** How the work is cut, written by convWeightScratch: images, output rows and channels at a time. */
 const IMAGES_AT_ONCE: usize = 68;
 const ROWS_AT_ONCE: usize = 72;
 const CHANNELS_AT_ONCE: usize = 76;
-const COPY_HEIGHT: usize = 80;
-const COPY_WIDTH: usize = 84;
-
-function get(p: usize, field: usize): usize {
-  return <usize>load<i32>(p + field);
-}
-
-function set(p: usize, field: usize, value: usize): void {
-  store<i32>(p + field, <i32>value);
-}
-
-function padded(n: usize, step: usize): usize {
-  return ((n + step - 1) / step) * step;
-}
-
-/** Input rows (or columns) that `n` outputs see. */
-function span(n: usize, stride: usize, kernel: usize, dilation: usize): usize {
-  return (n - 1) * stride + (kernel - 1) * dilation + 1;
-}
 
 /** Decides how the work is cut, and returns the bytes of scratch that it needs. */
 export function convWeightScratch(p: usize, size: usize): usize {
@@ -81,31 +69,6 @@ export function convWeightScratch(p: usize, size: usize): usize {
 function sumsBytes(p: usize, size: usize): usize {
   const rows = padded(get(p, CHANNELS) * get(p, KERNEL_HEIGHT) * get(p, KERNEL_WIDTH), TILE_ROWS);
   return rows * padded(get(p, OUT_CHANNELS), TILE_BYTES / size) * size;
-}
-
-/** Copies rows of one channel with zeros around; row 0 of the copy is row `top` of the image. */
-function copyBand<T>(out: usize, p: usize, x: usize, top: i32): void {
-  const size: usize = sizeof<T>();
-  const height = load<i32>(p + IN_HEIGHT);
-  const width = load<i32>(p + IN_WIDTH);
-  const copyWidth = load<i32>(p + COPY_WIDTH);
-  const left = load<i32>(p + PADDING_WIDTH);
-  const from = max(0, -left);
-  const count = max(0, min(width - from, copyWidth - max(0, left)));
-  const bytes = <usize>copyWidth * size;
-  for (let r: usize = 0; r < get(p, COPY_HEIGHT); r++) {
-    const h = top + <i32>r;
-    if (<u32>h >= <u32>height || count === 0) {
-      memory.fill(out, 0, bytes);
-    } else {
-      const lead = <usize>max(0, left) * size;
-      const middle = <usize>count * size;
-      if (lead) memory.fill(out, 0, lead);
-      memory.copy(out + lead, x + <usize>(h * width + from) * size, middle);
-      if (bytes > lead + middle) memory.fill(out + lead + middle, 0, bytes - lead - middle);
-    }
-    out += bytes;
-  }
 }
 
 /** sums (4 rows × 32 bytes) += x·g over images, rows and columns of output positions; a0 to a3 are where each row's x begins. */
@@ -272,11 +235,18 @@ function convWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, scratch: usi
       }
     }
   }
-  const rows = channels * taps;
-  for (let o: usize = 0; o < outChannels; o++) {
-    for (let k: usize = 0; k < rows; k++) {
-      store<T>(gw, load<T>(scratch + k * sumsRow + o * size));
-      gw += size;
+  transpose<T>(gw, scratch, channels * taps, outChannels, sumsRow);
+}
+
+/** Writes rows × columns the other way round; `width` columns at a time, so that every line of memory is touched once. */
+function transpose<T>(out: usize, x: usize, rows: usize, columns: usize, rowBytes: usize): void {
+  const size: usize = sizeof<T>();
+  const width: usize = 64 / size;
+  for (let c0: usize = 0; c0 < columns; c0 += width) {
+    const last = min(columns, c0 + width);
+    for (let r: usize = 0; r < rows; r++) {
+      const from = x + r * rowBytes;
+      for (let c = c0; c < last; c++) store<T>(out + (c * rows + r) * size, load<T>(from + c * size));
     }
   }
 }

@@ -1,5 +1,6 @@
 export * from "./conv";
 export * from "./conv-weight";
+export * from "./depthwise";
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./gradient";

@@ -3,14 +3,25 @@ import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 import { ARGUMENTS } from "./module.ts";
 
-/** What assembly/conv.ts and assembly/conv-weight.ts export; `p` is an argument block. */
+type Forward = (p: Pointer, out: Pointer, x: Pointer, w: Pointer, bias: Pointer, scratch: Pointer) => void;
+type Gradient = (p: Pointer, out: Pointer, g: Pointer, other: Pointer, scratch: Pointer) => void;
+type Scratch = (p: Pointer, itemBytes: number) => number;
+
+/** What assembly/conv.ts, assembly/conv-weight.ts and assembly/depthwise.ts export; `p` is an argument block. */
 export interface ConvExports {
-  convScratch(p: Pointer, itemBytes: number): number;
-  convF32(p: Pointer, out: Pointer, x: Pointer, w: Pointer, bias: Pointer, scratch: Pointer): void;
-  convF64(p: Pointer, out: Pointer, x: Pointer, w: Pointer, bias: Pointer, scratch: Pointer): void;
-  convWeightScratch(p: Pointer, itemBytes: number): number;
-  convWeightGradF32(p: Pointer, gw: Pointer, g: Pointer, x: Pointer, scratch: Pointer): void;
-  convWeightGradF64(p: Pointer, gw: Pointer, g: Pointer, x: Pointer, scratch: Pointer): void;
+  convScratch: Scratch;
+  convF32: Forward;
+  convF64: Forward;
+  convWeightScratch: Scratch;
+  convWeightGradF32: Gradient;
+  convWeightGradF64: Gradient;
+  depthwiseScratch: Scratch;
+  depthwiseF32: Forward;
+  depthwiseF64: Forward;
+  depthwiseInputGradF32: Gradient;
+  depthwiseInputGradF64: Gradient;
+  depthwiseWeightGradF32: Gradient;
+  depthwiseWeightGradF64: Gradient;
 }
 
 /** One tap of a kernel: which row and column it reads, relative to stride × output position, and its place in w. */
@@ -51,6 +62,10 @@ function isPointwise(s: Conv2dShape): boolean {
 function asRow(s: Conv2dShape): Conv2dShape {
   const inWidth = s.inHeight * s.inWidth;
   return { ...s, inHeight: 1, inWidth, outHeight: 1, outWidth: inWidth };
+}
+
+function isDepthwise(s: Conv2dShape): boolean {
+  return s.groups > 1 && s.groups === s.inChannels;
 }
 
 /** Convolutions on one heap; kernels of thousands of taps are left to `reference`. */
@@ -171,22 +186,26 @@ export function convKernels(
     }
   }
 
-  /** One group of the weights' gradient. */
-  function weightGrad(dtype: FloatDType, s: Conv2dShape, group: number, gw: Pointer, g: Pointer, x: Pointer): void {
-    const [channels, rows] = [s.inChannels / s.groups, s.outChannels / s.groups];
-    const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
-    const bytes = bytesOf(dtype);
+  /** Writes the geometry of a direct kernel over some of the channels, and runs it with its scratch memory. */
+  function direct(
+    dtype: FloatDType,
+    s: Conv2dShape,
+    channels: number,
+    rows: number,
+    scratchBytes: Scratch,
+    run: (scratch: Pointer) => void,
+  ): void {
     heap.i32.set(
       [
         s.batch,
         channels,
         s.inHeight,
         s.inWidth,
-        s.inChannels * inPlane,
+        s.inChannels * s.inHeight * s.inWidth,
         rows,
         s.outHeight,
         s.outWidth,
-        s.outChannels * outPlane,
+        s.outChannels * s.outHeight * s.outWidth,
         s.kernelHeight,
         s.kernelWidth,
         s.strideHeight,
@@ -198,15 +217,24 @@ export function convKernels(
       ],
       ARGUMENTS / 4,
     );
-    const scratch = heap.alloc(wasm.convWeightScratch(ARGUMENTS, bytes));
-    (dtype === "float32" ? wasm.convWeightGradF32 : wasm.convWeightGradF64)(
-      ARGUMENTS,
-      gw + group * rows * channels * s.kernelHeight * s.kernelWidth * bytes,
-      g + group * rows * outPlane * bytes,
-      x + group * channels * inPlane * bytes,
-      scratch,
-    );
+    const scratch = heap.alloc(scratchBytes(ARGUMENTS, bytesOf(dtype)));
+    run(scratch);
     heap.free(scratch);
+  }
+
+  function depthwise(dtype: FloatDType, s: Conv2dShape, run: (scratch: Pointer) => void): void {
+    direct(dtype, s, s.inChannels, s.outChannels, wasm.depthwiseScratch, run);
+  }
+
+  /** One group of the weights' gradient. */
+  function weightGrad(dtype: FloatDType, s: Conv2dShape, group: number, gw: Pointer, g: Pointer, x: Pointer): void {
+    const [channels, rows] = [s.inChannels / s.groups, s.outChannels / s.groups];
+    const bytes = bytesOf(dtype);
+    const to = gw + group * rows * channels * s.kernelHeight * s.kernelWidth * bytes;
+    const right = g + group * rows * s.outHeight * s.outWidth * bytes;
+    const left = x + group * channels * s.inHeight * s.inWidth * bytes;
+    const kernel = dtype === "float32" ? wasm.convWeightGradF32 : wasm.convWeightGradF64;
+    direct(dtype, s, channels, rows, wasm.convWeightScratch, (scratch) => kernel(ARGUMENTS, to, right, left, scratch));
   }
 
   /** What the kernels do not take: nothing to do, or more taps than fit the argument block. */
@@ -218,11 +246,19 @@ export function convKernels(
   return {
     conv2d(dtype, shape, out, x, w, bias) {
       if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
+      if (isDepthwise(shape)) {
+        const kernel = dtype === "float32" ? wasm.depthwiseF32 : wasm.depthwiseF64;
+        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, out, x, w, bias, scratch));
+      }
       const s = isPointwise(shape) ? asRow(shape) : shape;
       for (let group = 0; group < s.groups; group++) forward(dtype, s, group, out, x, w, bias);
     },
     conv2dInputGrad(dtype, shape, gx, g, w) {
       if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
+      if (isDepthwise(shape)) {
+        const kernel = dtype === "float32" ? wasm.depthwiseInputGradF32 : wasm.depthwiseInputGradF64;
+        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gx, g, w, scratch));
+      }
       const s = isPointwise(shape) ? asRow(shape) : shape;
       // A stride beyond the kernel leaves positions that no output reads.
       const gaps = s.kernelHeight < s.strideHeight || s.kernelWidth < s.strideWidth;
@@ -235,6 +271,10 @@ export function convKernels(
     },
     conv2dWeightGrad(dtype, shape, gw, g, x) {
       if (isOdd(shape)) return reference.conv2dWeightGrad(dtype, shape, gw, g, x);
+      if (isDepthwise(shape)) {
+        const kernel = dtype === "float32" ? wasm.depthwiseWeightGradF32 : wasm.depthwiseWeightGradF64;
+        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gw, g, x, scratch));
+      }
       for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
     },
   };

@@ -1,0 +1,67 @@
+/*
+ * What the direct convolution kernels share: the layout of their argument block, and copies of image bands with a border of zeros around.
+ */
+
+/* The geometry: int32 at these offsets of an argument block, of one group. Image distances are in elements. */
+export const BATCH: usize = 0;
+export const CHANNELS: usize = 4;
+export const IN_HEIGHT: usize = 8;
+export const IN_WIDTH: usize = 12;
+export const IN_IMAGE: usize = 16;
+export const OUT_CHANNELS: usize = 20;
+export const OUT_HEIGHT: usize = 24;
+export const OUT_WIDTH: usize = 28;
+export const OUT_IMAGE: usize = 32;
+export const KERNEL_HEIGHT: usize = 36;
+export const KERNEL_WIDTH: usize = 40;
+export const STRIDE_HEIGHT: usize = 44;
+export const STRIDE_WIDTH: usize = 48;
+export const PADDING_HEIGHT: usize = 52;
+export const PADDING_WIDTH: usize = 56;
+export const DILATION_HEIGHT: usize = 60;
+export const DILATION_WIDTH: usize = 64;
+/** Rows and columns of a copied band. */
+export const COPY_HEIGHT: usize = 80;
+export const COPY_WIDTH: usize = 84;
+
+/** One int32 of the argument block. */
+export function get(p: usize, field: usize): usize {
+  return <usize>load<i32>(p + field);
+}
+
+export function set(p: usize, field: usize, value: usize): void {
+  store<i32>(p + field, <i32>value);
+}
+
+export function padded(n: usize, step: usize): usize {
+  return ((n + step - 1) / step) * step;
+}
+
+/** Input rows (or columns) that `n` outputs see. */
+export function span(n: usize, stride: usize, kernel: usize, dilation: usize): usize {
+  return (n - 1) * stride + (kernel - 1) * dilation + 1;
+}
+
+/** Copies rows of one channel with zeros around; row 0 of the copy is row `top` of the image. */
+export function copyBand<T>(out: usize, p: usize, x: usize, top: i32): void {
+  const size: usize = sizeof<T>();
+  const height = load<i32>(p + IN_HEIGHT);
+  const width = load<i32>(p + IN_WIDTH);
+  const copyWidth = load<i32>(p + COPY_WIDTH);
+  const left = load<i32>(p + PADDING_WIDTH);
+  const count = max<i32>(0, min<i32>(width, copyWidth - left));
+  const bytes = <usize>copyWidth * size;
+  for (let r: usize = 0; r < get(p, COPY_HEIGHT); r++) {
+    const h = top + <i32>r;
+    if (<u32>h >= <u32>height || count === 0) {
+      memory.fill(out, 0, bytes);
+    } else {
+      const lead = <usize>left * size;
+      const middle = <usize>count * size;
+      if (lead) memory.fill(out, 0, lead);
+      memory.copy(out + lead, x + <usize>(h * width) * size, middle);
+      if (bytes > lead + middle) memory.fill(out + lead + middle, 0, bytes - lead - middle);
+    }
+    out += bytes;
+  }
+}
