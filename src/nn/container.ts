@@ -1,6 +1,6 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, IndexRangeError } from "../util/errors.ts";
-import { Module } from "./module.ts";
+import { indent, Module } from "./module.ts";
 
 /** Children numbered from 0: what Sequential and ModuleList share. */
 abstract class NumberedModules extends Module implements Iterable<Module> {
@@ -107,6 +107,18 @@ export class ModuleList extends NumberedModules {
     super(modules);
   }
 
+  /** As PyTorch 2 prints it: equal neighbours on one line. */
+  protected override childrenRepr(): string[] {
+    const lines: string[] = [];
+    const all = this.ownChildren().map(([name, child]) => ({ name, text: indent(child.toString()) }));
+    for (let from = 0, to = 0; from < all.length; from = to) {
+      while (to < all.length && all[to].text === all[from].text) to++;
+      const { name, text } = all[from];
+      lines.push(to - from === 1 ? `(${name}): ${text}` : `(${name}-${all[to - 1].name}): ${to - from} x ${text}`);
+    }
+    return lines;
+  }
+
   /** @throws ArgumentError always: iterate over the list */
   forward(): never {
     throw noForward(this);
@@ -147,8 +159,8 @@ export class ModuleDict extends Module {
 
   /** Adds or replaces a module. */
   set(name: string, module: Module): this {
-    if (name === "" || name.includes("."))
-      throw new ArgumentError('module name can\'t contain "." or be empty', `got "${name}"`);
+    if (name === "") throw new ArgumentError('module name can\'t be empty string ""');
+    if (name.includes(".")) throw new ArgumentError(`module name can't contain ".", got: ${name}`);
     this.#items.set(name, checked(module));
     return this;
   }

@@ -1,7 +1,7 @@
 export { ModuleDict, ModuleList, Sequential } from "./container.ts";
 export * as init from "./init.ts";
 export * from "./layers/index.ts";
-export { type ForwardHook, Module } from "./module.ts";
+export { type ForwardHook, Module, type NamedOptions } from "./module.ts";
 export * from "./norm/index.ts";
 export { Parameter } from "./parameter.ts";
 export { type LoadResult, StateDict } from "./state-dict.ts";

@@ -10,8 +10,16 @@ import { LoadReport, type LoadResult, StateDict } from "./state-dict.ts";
 // biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
 export type ForwardHook = (module: Module, inputs: any[], output: any) => unknown;
 
-/** What a module gives to be written as PyTorch writes it. */
-function indent(text: string): string {
+/** Which tensors a module lists, and under which names. */
+export interface NamedOptions {
+  /** what their paths begin with */
+  prefix?: string;
+  /** those of all modules below too, true */
+  recurse?: boolean;
+}
+
+/** A text within another one: its further lines two spaces in. */
+export function indent(text: string): string {
   return text.split("\n").join("\n  ");
 }
 
@@ -37,6 +45,7 @@ export abstract class Module {
   /** Whether the module is in training mode; see train() and eval(). */
   training = true;
   readonly #buffers = new Map<string, { tensor: Tensor | null; persistent: boolean }>();
+  #forwardHooks: Set<{ hook: ForwardHook }> | null = null;
 
   /** Computes the output. */
   // biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
@@ -120,10 +129,12 @@ export abstract class Module {
     return this.namedChildren().map(([, child]) => child);
   }
 
-  private named<T extends Tensor>(own: (module: Module) => [string, T | null][]): [string, T][] {
+  private named<T extends Tensor>(own: (module: Module) => [string, T | null][], options: NamedOptions): [string, T][] {
+    const { prefix = "", recurse = true } = options;
     const seen = new Set<T>();
     const found: [string, T][] = [];
-    for (const [path, module] of this.namedModules()) {
+    const modules: [string, Module][] = recurse ? this.namedModules(prefix) : [[prefix, this]];
+    for (const [path, module] of modules) {
       for (const [name, tensor] of own(module)) {
         if (tensor === null || seen.has(tensor)) continue;
         seen.add(tensor);
@@ -134,25 +145,25 @@ export abstract class Module {
   }
 
   /** All parameters with their paths; a shared one is listed once. */
-  namedParameters(): [string, Parameter][] {
-    return this.named((module) => module.ownParameters());
+  namedParameters(options: NamedOptions = {}): [string, Parameter][] {
+    return this.named((module) => module.ownParameters(), options);
   }
 
   /** All parameters: what an optimizer takes. */
-  parameters(): Parameter[] {
-    return this.namedParameters().map(([, parameter]) => parameter);
+  parameters(options: NamedOptions = {}): Parameter[] {
+    return this.namedParameters(options).map(([, parameter]) => parameter);
   }
 
   /** All buffers with their paths. */
-  namedBuffers(): [string, Tensor][] {
-    return this.named((module) =>
-      [...module.#buffers].map(([name, { tensor }]): [string, Tensor | null] => [name, tensor]),
-    );
+  namedBuffers(options: NamedOptions = {}): [string, Tensor][] {
+    const own = (module: Module) =>
+      [...module.#buffers].map(([name, { tensor }]): [string, Tensor | null] => [name, tensor]);
+    return this.named(own, options);
   }
 
   /** All buffers. */
-  buffers(): Tensor[] {
-    return this.namedBuffers().map(([, buffer]) => buffer);
+  buffers(options: NamedOptions = {}): Tensor[] {
+    return this.namedBuffers(options).map(([, buffer]) => buffer);
   }
 
   /** The module at a path such as "layer1.0.bn1"; "" is the module itself. @throws ArgumentError */
@@ -161,7 +172,10 @@ export abstract class Module {
     if (path === "") return at;
     for (const name of path.split(".")) {
       const next = new Map(at.ownChildren()).get(name);
-      if (!next) throw new ArgumentError(`${at.className} has no attribute \`${name}\``, `looking for "${path}"`);
+      if (!next) {
+        const problem = name in at ? `\`${name}\` is not an nn.Module` : `${at.className} has no attribute \`${name}\``;
+        throw new ArgumentError(problem, `looking for "${path}"`);
+      }
       at = next;
     }
     return at;
@@ -200,16 +214,27 @@ export abstract class Module {
     return this;
   }
 
-  /** Converts all floating point parameters and buffers to a dtype, in place: build the optimizer afterwards. */
+  /**
+   * Converts all floating point parameters (with their gradients) and buffers to a dtype. Parameters become new ones, so build the optimizer
+   * afterwards; shared ones stay shared.
+   */
   to(dtype: DType): this {
     if (!isFloat(dtype))
       throw new ArgumentError("nn.Module.to only accepts floating point dtypes", `got desired dtype=${dtype}`);
+    const converted = new Map<Parameter, Parameter>();
+    const convertOnce = (parameter: Parameter): Parameter => {
+      const known = converted.get(parameter);
+      if (known) return known;
+      const made = new Parameter(convert(parameter, dtype), parameter.requiresGrad);
+      made.grad = parameter.grad && convert(parameter.grad, dtype);
+      converted.set(parameter, made);
+      return made;
+    };
     noGrad(() => {
       for (const module of this.modules()) {
         const fields = module as unknown as Record<string, unknown>;
         for (const [name, parameter] of module.ownParameters()) {
-          if (parameter.dtype !== dtype)
-            fields[name] = new Parameter(convert(parameter, dtype), parameter.requiresGrad);
+          if (parameter.dtype !== dtype) fields[name] = convertOnce(parameter);
         }
         for (const [name, { tensor, persistent }] of module.#buffers) {
           if (tensor && isFloat(tensor.dtype)) module.registerBuffer(name, convert(tensor, dtype), { persistent });
@@ -231,19 +256,21 @@ export abstract class Module {
 
   /** Calls `hook` after each forward; returns a function that removes it. */
   registerForwardHook(hook: ForwardHook): () => void {
-    const before = this.forward;
-    const wrapped = (...inputs: unknown[]) => {
-      const output = before.apply(this, inputs);
-      return hook(this, inputs, output) ?? output;
-    };
-    const own = Object.getOwnPropertyDescriptor(this, "forward");
-    Object.defineProperty(this, "forward", { value: wrapped, configurable: true, enumerable: false });
-    return () => {
-      if (this.forward !== wrapped)
-        throw new ArgumentError("forward hooks must be removed in the reverse order they were added");
-      if (own) Object.defineProperty(this, "forward", own);
-      else Reflect.deleteProperty(this, "forward");
-    };
+    if (!this.#forwardHooks) {
+      const hooks = new Set<{ hook: ForwardHook }>();
+      const { forward } = this;
+      const hooked = (...inputs: unknown[]) => {
+        let output = forward.apply(this, inputs);
+        for (const { hook } of hooks) output = hook(this, inputs, output) ?? output;
+        return output;
+      };
+      Object.defineProperty(this, "forward", { value: hooked, enumerable: false });
+      this.#forwardHooks = hooks;
+    }
+    // An object of its own, so that a hook registered twice is called twice.
+    const entry = { hook };
+    const hooks = this.#forwardHooks.add(entry);
+    return () => hooks.delete(entry);
   }
 
   // ---- state -------------------------------------------------------------------------------------------------
@@ -318,10 +345,14 @@ export abstract class Module {
     for (const [name, child] of this.ownChildren()) child.matchState(state, `${prefix}${name}.`, report, known);
   }
 
+  protected childrenRepr(): string[] {
+    return this.ownChildren().map(([name, child]) => `(${name}): ${indent(child.toString())}`);
+  }
+
   /** The module as PyTorch prints it. */
   toString(): string {
     const extra = this.extraRepr();
-    const children = this.ownChildren().map(([name, child]) => `(${name}): ${indent(child.toString())}`);
+    const children = this.childrenRepr();
     if (children.length === 0) {
       const lines = extra.split("\n");
       return lines.length > 1 ? `${this.className}(\n  ${lines.join("\n  ")}\n)` : `${this.className}(${extra})`;

@@ -12,7 +12,6 @@ import { Module } from "../module.ts";
  * ```
  */
 export class Identity extends Module {
-  // biome-ignore lint/complexity/noUselessConstructor: it takes any arguments, as PyTorch's does
   constructor(..._ignored: unknown[]) {
     super();
   }
