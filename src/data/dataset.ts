@@ -56,7 +56,8 @@ export class TensorDataset implements Dataset<Tensor[], Tensor[]> {
  * ```ts
  * import { arange, data } from "evenkeel";
  * const few = new data.Subset(new data.TensorDataset(arange(10)), [7, 3]);
- * few.getBatch([0, 1])[0].toArray(); // => [7, 3]
+ * const loader = new data.DataLoader(few, { batchSize: 2 });
+ * for await (const [x] of loader) x.toArray(); // => [7, 3]
  * ```
  */
 export class Subset<Sample, Batch> implements Dataset<Sample, Batch> {

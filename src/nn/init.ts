@@ -229,15 +229,6 @@ export function kaimingNormal_(x: Tensor, options: KaimingOptions = {}): Tensor 
   return normal_(x, 0, kaimingStd(x, options));
 }
 
-/** PyTorch's default for linear and convolutional layers: the weight by kaimingUniform_ with a = √5, the bias uniform in ± 1/√fanIn. */
-export function resetLinear(weight: Tensor, bias: Tensor | null): void {
-  kaimingUniform_(weight, { a: Math.sqrt(5) });
-  if (!bias) return;
-  const [fanIn] = calculateFanInAndFanOut(weight);
-  const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
-  uniform_(bias, -bound, bound);
-}
-
 /** Φ(x) of the standard normal distribution: ½·(1 + erf(x/√2)). */
 function normalDistribution(x: number): number {
   // erf by its series; |x| is small here (a few standard deviations), where it converges in some dozen terms.

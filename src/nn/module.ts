@@ -7,8 +7,13 @@ import { Parameter } from "./parameter.ts";
 import { LoadReport, type LoadResult, StateDict } from "./state-dict.ts";
 
 /** Called after forward; a returned value replaces the output. */
-// biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
-export type ForwardHook = (module: Module, inputs: any[], output: any) => unknown;
+export type ForwardHook = (
+  module: Module,
+  // biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
+  inputs: any[],
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  output: any,
+) => unknown;
 
 /** Which tensors a module lists, and under which names. */
 export interface NamedOptions {

@@ -5,9 +5,12 @@ import { Tensor } from "../tensor/tensor.ts";
  * the data tensor's memory.
  * @example
  * ```ts
- * import { nn, ones } from "evenkeel";
+ * import { nn, ones, type Tensor } from "evenkeel";
  * class Scale extends nn.Module {
  *   weight = new nn.Parameter(ones([3]));
+ *   forward(x: Tensor) {
+ *     return x.mul(this.weight);
+ *   }
  * }
  * new Scale().parameters().length; // => 1
  * ```

@@ -2,7 +2,16 @@ import { sizeString } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { StateDictError } from "../util/errors.ts";
 
-/** Named tensors of a module, in PyTorch's order, with the versions of the modules that wrote them. */
+/**
+ * Named tensors of a module, in PyTorch's order, with the versions of the modules that wrote them.
+ * @example
+ * ```ts
+ * import { nn } from "evenkeel";
+ * const state = new nn.BatchNorm1d(2).stateDict();
+ * [...state.keys()]; // => [weight, bias, running_mean, running_var, num_batches_tracked]
+ * state.metadata!.get("")!.version; // => 2
+ * ```
+ */
 export class StateDict extends Map<string, Tensor> {
   /** module path ("" for the root) → version of its layout; absent in files that carry none */
   metadata: Map<string, { version?: number }> | null = null;

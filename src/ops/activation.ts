@@ -50,6 +50,11 @@ export function relu(x: Tensor): Tensor {
 /**
  * min(max(x, 0), 6), as torch.nn.functional.relu6.
  * @throws DTypeError for integers
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.relu6(tensor([-1, 2, 8])).toArray(); // => [0, 2, 6]
+ * ```
  */
 export function relu6(x: Tensor): Tensor {
   checkFloat("hardtanh_cpu", x);
@@ -60,6 +65,11 @@ export function relu6(x: Tensor): Tensor {
 /**
  * x where x > 0, else negativeSlope·x, as torch.nn.functional.leaky_relu.
  * @throws DTypeError for integers
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.leakyRelu(tensor([-1, 2]), { negativeSlope: 0.5 }).toArray(); // => [-0.5, 2]
+ * ```
  */
 export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): Tensor {
   const { negativeSlope = 0.01 } = options;
@@ -101,6 +111,11 @@ export function tanh(input: Tensor): Tensor {
 /**
  * x · sigmoid(x), also called swish, as torch.nn.functional.silu.
  * @throws DTypeError for integers
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.silu(tensor([1])).toArray(); // => [0.7311]
+ * ```
  */
 export function silu(x: Tensor): Tensor {
   checkFloat("silu_cpu", x);
@@ -115,6 +130,12 @@ export function silu(x: Tensor): Tensor {
  * x · Φ(x) with the normal distribution function Φ, or its approximation by tanh, as torch.nn.functional.gelu (Hendrycks & Gimpel 2016).
  * @throws DTypeError for integers
  * @throws ArgumentError unless approximate is "none" or "tanh"
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.gelu(tensor([1])).toArray(); // => [0.8413]
+ * F.gelu(tensor([1]), { approximate: "tanh" }).toArray(); // => [0.8412]
+ * ```
  */
 export function gelu(x: Tensor, options: { approximate?: "none" | "tanh" } = {}): Tensor {
   const { approximate = "none" } = options;
@@ -152,6 +173,11 @@ function geluTanhSlope(x: Tensor): Tensor {
 /**
  * log(1 + exp(beta·x)) / beta, a smooth relu, as torch.nn.functional.softplus; x itself where beta·x > threshold.
  * @throws DTypeError for integers
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.softplus(tensor([0, 100])).toArray(); // => [0.6931, 100]
+ * ```
  */
 export function softplus(x: Tensor, options: { beta?: number; threshold?: number } = {}): Tensor {
   const { beta = 1, threshold = 20 } = options;

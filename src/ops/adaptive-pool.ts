@@ -81,6 +81,11 @@ function averageGrad(g: Tensor, shape: Pool2dShape, inputShape: Shape): Tensor {
  * torch.nn.functional.adaptive_avg_pool2d.
  * @param x [N, channels, height, width] or [channels, height, width]
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.adaptiveAvgPool2d(tensor([[[1, 2], [3, 6]]]), [1, null]).toArray(); // => [[[2, 4]]]
+ * ```
  */
 export function adaptiveAvgPool2d(x: Tensor, outputSize: OutputSize): Tensor {
   return average(x, geometry("adaptive_avg_pool2d", x, outputSize));
@@ -103,6 +108,11 @@ function oneSize(outputSize: OutputSize): readonly (number | null)[] {
  * adaptiveAvgPool2d in one dimension, as torch.nn.functional.adaptive_avg_pool1d.
  * @param x [N, channels, length] or [channels, length]
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.adaptiveAvgPool1d(tensor([[1, 3, 2]]), 1).toArray(); // => [[2]]
+ * ```
  */
 export function adaptiveAvgPool1d(x: Tensor, outputSize: OutputSize): Tensor {
   return squeeze(adaptiveAvgPool2d(asPlanes("adaptive_avg_pool1d", x), oneSize(outputSize)), -2);
@@ -127,6 +137,13 @@ function maxima(x: Tensor, outputSize: OutputSize, returnIndices: boolean): [Ten
  * @param x [N, channels, height, width] or [channels, height, width]
  * @returns the maxima, and with `returnIndices` their positions h·width + w too
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * const [largest, where] = F.adaptiveMaxPool2d(tensor([[[1, 2], [3, 6]]]), 1, { returnIndices: true });
+ * largest.item(); // => 6
+ * where.item(); // => 3
+ * ```
  */
 export function adaptiveMaxPool2d<O extends { returnIndices?: boolean } = object>(
   x: Tensor,
@@ -141,6 +158,11 @@ export function adaptiveMaxPool2d<O extends { returnIndices?: boolean } = object
  * adaptiveMaxPool2d in one dimension, as torch.nn.functional.adaptive_max_pool1d.
  * @param x [N, channels, length] or [channels, length]
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.adaptiveMaxPool1d(tensor([[1, 3, 2]]), 2).toArray(); // => [[3, 3]]
+ * ```
  */
 export function adaptiveMaxPool1d<O extends { returnIndices?: boolean } = object>(
   x: Tensor,

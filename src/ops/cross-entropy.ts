@@ -186,6 +186,11 @@ function reduced(losses: Tensor, reduction: Reduction, divisor: () => Tensor | n
  * @param target class labels of any integer dtype, [], [N] or [N, d1, …]
  * @throws IndexRangeError for a label that is no class
  * @throws ShapeError, DTypeError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.nllLoss(tensor([[-0.1, -2.4]]), tensor([1], { dtype: "int64" })).item(); // => 2.4
+ * ```
  */
 export function nllLoss(input: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
   const { reduction = "mean" } = options;
@@ -202,6 +207,11 @@ export function nllLoss(input: Tensor, target: Tensor, options: ClassLossOptions
  * @param target class labels of any integer dtype, [], [N] or [N, d1, …]; or probabilities of the input's shape
  * @throws IndexRangeError for a label that is no class
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.crossEntropy(tensor([[0, 0]]), tensor([1], { dtype: "int64" })).item(); // => 0.6931
+ * ```
  */
 export function crossEntropy(
   input: Tensor,

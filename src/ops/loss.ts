@@ -43,6 +43,11 @@ function checkFloats(name: string, input: Tensor, target: Tensor): void {
 /**
  * (input − target)², averaged unless `reduction` says otherwise, as torch.nn.functional.mse_loss.
  * @throws ShapeError if the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.mseLoss(tensor([1, 2]), tensor([1, 4])).item(); // => 2
+ * ```
  */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   const { reduction = "mean" } = options;
@@ -54,6 +59,11 @@ export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}
 /**
  * |input − target|, averaged unless `reduction` says otherwise, as torch.nn.functional.l1_loss.
  * @throws ShapeError if the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.l1Loss(tensor([1, 2]), tensor([1, 4])).item(); // => 1
+ * ```
  */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   const { reduction = "mean" } = options;
@@ -65,6 +75,11 @@ export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {})
  * d² / 2beta where |d| < beta, else |d| − beta / 2, with d = input − target, as torch.nn.functional.smooth_l1_loss.
  * @throws ArgumentError for a negative beta
  * @throws ShapeError if the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.smoothL1Loss(tensor([1, 2]), tensor([1.5, 5]), { reduction: "none" }).toArray(); // => [0.125, 2.5]
+ * ```
  */
 export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions & { beta?: number } = {}): Tensor {
   const { reduction = "mean", beta = 1 } = options;
@@ -81,6 +96,11 @@ export function smoothL1Loss(input: Tensor, target: Tensor, options: LossOptions
  * d² / 2 where |d| ≤ delta, else delta·(|d| − delta / 2), with d = input − target, as torch.nn.functional.huber_loss.
  * @throws ArgumentError unless delta is positive
  * @throws ShapeError if the shapes do not broadcast
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.huberLoss(tensor([1, 2]), tensor([1, 5]), { delta: 2 }).item(); // => 2
+ * ```
  */
 export function huberLoss(input: Tensor, target: Tensor, options: LossOptions & { delta?: number } = {}): Tensor {
   const { reduction = "mean", delta = 1 } = options;
@@ -103,6 +123,11 @@ function limited(logarithm: Tensor): Tensor {
  * torch.nn.functional.binary_cross_entropy. Prefer binaryCrossEntropyWithLogits.
  * @throws ArgumentError if an input lies outside [0, 1]
  * @throws ShapeError unless target has input's shape
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.binaryCrossEntropy(tensor([0.5]), tensor([1])).item(); // => 0.6931
+ * ```
  */
 export function binaryCrossEntropy(
   input: Tensor,
@@ -150,6 +175,11 @@ export function binaryCrossEntropy(
  * binaryCrossEntropy of sigmoid(input), without overflow: (1 − t)·ln(1 + eˣ) + posWeight·t·ln(1 + e⁻ˣ), as
  * torch.nn.functional.binary_cross_entropy_with_logits. `weight` and `posWeight` broadcast.
  * @throws ShapeError unless target has input's shape
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.binaryCrossEntropyWithLogits(tensor([0]), tensor([1]), { posWeight: tensor([2]) }).item(); // => 1.3863
+ * ```
  */
 export function binaryCrossEntropyWithLogits(
   input: Tensor,

@@ -244,6 +244,11 @@ function maxPoolOf(
  * @param x [N, channels, length] or [channels, length]
  * @returns the maxima, and with `returnIndices` their positions too
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.maxPool1d(tensor([[1, 3, 2, 0]]), 2).toArray(); // => [[3, 2]]
+ * ```
  */
 export function maxPool1d<O extends MaxPoolOptions = MaxPoolOptions>(
   x: Tensor,
@@ -258,6 +263,13 @@ export function maxPool1d<O extends MaxPoolOptions = MaxPoolOptions>(
  * @param x [N, channels, height, width] or [channels, height, width]
  * @returns the maxima, and with `returnIndices` their positions h·width + w too
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * const [largest, where] = F.maxPool2d(tensor([[[1, 2], [3, 4]]]), 2, { returnIndices: true });
+ * largest.item(); // => 4
+ * where.item(); // => 3
+ * ```
  */
 export function maxPool2d<O extends MaxPoolOptions = MaxPoolOptions>(
   x: Tensor,
@@ -271,6 +283,11 @@ export function maxPool2d<O extends MaxPoolOptions = MaxPoolOptions>(
  * The average of each window, as torch.nn.functional.avg_pool1d.
  * @param x [N, channels, length] or [channels, length]
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.avgPool1d(tensor([[1, 3, 2, 0]]), 2).toArray(); // => [[2, 1]]
+ * ```
  */
 export function avgPool1d(x: Tensor, kernelSize: Sizes, options: Omit<AvgPoolOptions, "divisorOverride"> = {}): Tensor {
   checkRank("avg_pool1d", x, 1, true);
@@ -281,6 +298,11 @@ export function avgPool1d(x: Tensor, kernelSize: Sizes, options: Omit<AvgPoolOpt
  * The average of each window, as torch.nn.functional.avg_pool2d.
  * @param x [N, channels, height, width] or [channels, height, width]
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
+ * @example
+ * ```ts
+ * import { F, tensor } from "evenkeel";
+ * F.avgPool2d(tensor([[[1, 2], [3, 6]]]), 2).toArray(); // => [[[3]]]
+ * ```
  */
 export function avgPool2d(x: Tensor, kernelSize: Sizes, options: AvgPoolOptions = {}): Tensor {
   checkRank("avg_pool2d", x, 2, true);

@@ -27,7 +27,16 @@ export interface OptimizerState {
 const toSnake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const toCamel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-/** The base of all optimizers, as torch.optim.Optimizer: groups of parameters, and what is remembered of each. */
+/**
+ * The base of all optimizers, as torch.optim.Optimizer: groups of parameters, and what is remembered of each.
+ * @example
+ * ```ts
+ * import { optim, tensor } from "evenkeel";
+ * const [w, b] = [tensor([1], { requiresGrad: true }), tensor([0], { requiresGrad: true })];
+ * const optimizer: optim.Optimizer = new optim.SGD([{ params: [w] }, { params: [b], lr: 0.01 }], { lr: 0.1 });
+ * optimizer.paramGroups.length; // => 2
+ * ```
+ */
 export abstract class Optimizer<Options extends object = object> {
   readonly paramGroups: ParamGroup<Options>[] = [];
   /** What is remembered of each parameter between steps. */

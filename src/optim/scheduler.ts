@@ -4,7 +4,22 @@ import type { Optimizer } from "./optimizer.ts";
 // biome-ignore lint/suspicious/noExplicitAny: schedulers write lr and momentum, whatever else a group has
 type AnyOptimizer = Optimizer<any>;
 
-/** The base of learning rate schedulers, as torch.optim.lr_scheduler: construct it after the optimizer, call step() after the optimizer's. */
+/**
+ * The base of learning rate schedulers, as torch.optim.lr_scheduler: construct it after the optimizer, call step() after the optimizer's.
+ * @example
+ * ```ts
+ * import { optim, tensor } from "evenkeel";
+ * const optimizer = new optim.SGD([tensor([1], { requiresGrad: true })], { lr: 1 });
+ * class Halving extends optim.LRScheduler {
+ *   protected nextLrs() {
+ *     return this.baseLrs.map((lr) => lr / 2 ** this.lastEpoch);
+ *   }
+ * }
+ * const scheduler = new Halving(optimizer);
+ * scheduler.step();
+ * scheduler.getLastLr(); // => [0.5]
+ * ```
+ */
 export abstract class LRScheduler {
   /** Number of steps taken. */
   lastEpoch = 0;

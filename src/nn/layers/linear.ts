@@ -4,9 +4,9 @@ import type { FloatDType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { ArgumentError } from "../../util/errors.ts";
 import { pythonRepr } from "../../util/python-format.ts";
-import { resetLinear } from "../init.ts";
 import { Module } from "../module.ts";
 import { Parameter } from "../parameter.ts";
+import { resetLinear } from "./reset.ts";
 
 /**
  * y = x·Wᵀ + b over the last dimension: [*, inFeatures] to [*, outFeatures]; the weight is [outFeatures, inFeatures]. As torch.nn.Linear, with the same initial
