@@ -129,6 +129,11 @@ export class Storage {
     return this.allocation.pins > 0;
   }
 
+  /** Whether the memory goes when the scope ends. */
+  endsWith(scope: Scope): boolean {
+    return scopes.indexOf(this.allocation.owner) >= scopes.indexOf(scope);
+  }
+
   /** Gives the memory back now. Doing it twice does nothing. */
   release(): void {
     release(this.allocation);

@@ -39,7 +39,8 @@ export function tidy<T>(body: () => T): T {
       );
     }
     forEachTensor(result, (tensor) => {
-      if (tensor.storage.isLive && !tensor.storage.isPinned) returned.push(tensor);
+      // what was made outside stays where it belongs
+      if (tensor.storage.isLive && tensor.storage.endsWith(scope)) returned.push(tensor);
     });
     for (const tensor of returned) tensor.storage.pin();
   } finally {

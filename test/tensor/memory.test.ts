@@ -98,6 +98,16 @@ describe("a tensor's memory", () => {
 });
 
 describe("tidy", () => {
+  it("leaves what it returns but did not make where it was", () => {
+    const x = ones([2]);
+    const iteration = openScope("iteration");
+    expect(tidy(() => x)).toBe(x);
+    const mine = tidy(() => tidy(() => x.add(1)));
+    closeScope(iteration);
+    expect(isReleased(x)).toBe(false);
+    expect(isReleased(mine)).toBe(true);
+  });
+
   it("releases all but what it returns, however nested, and what is kept", () => {
     const before = count();
     let temporary: Tensor | undefined;
