@@ -2,22 +2,10 @@ import { record } from "../autograd/record.ts";
 import { backend } from "../kernels/registry.ts";
 import { isFloat, scalarTypeName, viewHeap } from "../tensor/dtype.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
-import { isContiguous } from "../tensor/shape.ts";
-import { aliasOf, emptyTensor, type Tensor } from "../tensor/tensor.ts";
+import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
 import { mul } from "./arithmetic.ts";
 import { binaryKernel } from "./compute.ts";
-
-/** Fresh memory laid out as x if x fills its memory without gaps, since PyTorch draws in the order of memory; else row-major. */
-function emptyLike(x: Tensor): Tensor {
-  const out = emptyTensor(x.shape, x.dtype);
-  const order = [...x.shape.keys()].sort((a, b) => x.strides[b] - x.strides[a]);
-  const isDense = isContiguous(
-    order.map((d) => x.shape[d]),
-    order.map((d) => x.strides[d]),
-  );
-  return isDense ? aliasOf(out, x.shape, x.strides) : out;
-}
 
 /** x times a mask of 0 and 1 / (1 − p). */
 function masked(x: Tensor, mask: Tensor, p: number): Tensor {
@@ -51,7 +39,7 @@ function withoutMask(x: Tensor, p: number, training: boolean): Tensor | null {
  * @throws DTypeError for integers
  */
 export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
-  return withoutMask(x, p, training) ?? masked(x, emptyLike(x), p);
+  return withoutMask(x, p, training) ?? masked(x, emptyTensor(x.shape, x.dtype), p);
 }
 
 /**
