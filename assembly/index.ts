@@ -9,6 +9,8 @@ export * from "./memory";
 export * from "./norm";
 export * from "./norm-rows";
 export * from "./optimizer";
+export * from "./pool";
 export * from "./reduce";
 export * from "./softmax";
+export * from "./sum";
 export * from "./unary";

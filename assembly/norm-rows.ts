@@ -2,7 +2,7 @@
  * Normalization by rows: x is [rows, channels, inner], every row has its own moments, and element (r, c, i) takes weight number
  * (r mod groups)·channels + c. Sums are in float64; the products that they add are rounded to T.
  */
-import { addGradSums, sumRow, sumSquaresWide, sumOf4, widenHigh } from "./rows";
+import { addGradSums, sumOf4, sumRow, sumSquaresWide, widenHigh } from "./rows";
 
 function momentsByRow<T>(mean: usize, invstd: usize, x: usize, rows: usize, length: usize, eps: f64): void {
   const size: usize = sizeof<T>();

@@ -7,6 +7,7 @@ import { type MemoryExports, memoryKernels } from "./memory.ts";
 import { instantiate, type SimdBuild } from "./module.ts";
 import { type NormExports, normKernels } from "./norm.ts";
 import { type OptimizerExports, optimizerKernels } from "./optimizer.ts";
+import { type PoolExports, poolKernels } from "./pool.ts";
 import { type ReductionExports, reductionKernels } from "./reduction.ts";
 
 type Exports = MemoryExports &
@@ -15,6 +16,7 @@ type Exports = MemoryExports &
   IndexExports &
   LinearExports &
   NormExports &
+  PoolExports &
   OptimizerExports;
 
 /**
@@ -31,6 +33,7 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
     ...indexKernels(wasm, reference),
     ...linearKernels(wasm, heap, reference),
     ...normKernels(wasm, heap),
+    ...poolKernels(wasm, heap),
     ...optimizerKernels(wasm),
     name: "wasm",
     simd,

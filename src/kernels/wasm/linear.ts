@@ -18,11 +18,22 @@ type Gemm = (
   scratch: Pointer,
 ) => void;
 
-/** What assembly/gemm.ts exports, and the convolutions. */
+type SumByChannel = (
+  out: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  scratch: Pointer,
+) => void;
+
+/** What assembly/gemm.ts and assembly/sum.ts export, and the convolutions. */
 export interface LinearExports extends ConvExports {
   gemmScratch(n: number, k: number, itemBytes: number): number;
   gemmF32: Gemm;
   gemmF64: Gemm;
+  sumByChannelF32: SumByChannel;
+  sumByChannelF64: SumByChannel;
 }
 
 /** Matrix products and convolutions. */
@@ -48,6 +59,11 @@ export function linearKernels(wasm: LinearExports, heap: Heap, reference: Linear
       heap.free(scratch);
     },
     ...convKernels(wasm, heap, reference),
-    sumByChannel: reference.sumByChannel,
+    sumByChannel(dtype, out, x, outer, channels, inner) {
+      const kernel = dtype === "float32" ? wasm.sumByChannelF32 : wasm.sumByChannelF64;
+      const scratch = heap.alloc(8 * channels);
+      kernel(out, x, outer, channels, inner, scratch);
+      heap.free(scratch);
+    },
   };
 }

@@ -1,0 +1,41 @@
+/* Sums of every channel of [outer, channels, inner], in float64. */
+import { columnSums } from "./columns";
+import { sumRow } from "./rows";
+
+function sumByChannel<T>(out: usize, x: usize, outer: usize, channels: usize, inner: usize, scratch: usize): void {
+  const size: usize = sizeof<T>();
+  memory.fill(scratch, 0, channels * 8);
+  if (inner === 1) columnSums<T>(scratch, x, outer, channels);
+  else {
+    for (let o: usize = 0; o < outer; o++) {
+      for (let at = scratch; at < scratch + channels * 8; at += 8) {
+        store<f64>(at, load<f64>(at) + sumRow<T>(x, inner));
+        x += inner * size;
+      }
+    }
+  }
+  for (let c: usize = 0; c < channels; c++) store<T>(out + c * size, <T>load<f64>(scratch + c * 8));
+}
+
+/** `scratch` holds a float64 of every channel. */
+export function sumByChannelF32(
+  out: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  scratch: usize,
+): void {
+  sumByChannel<f32>(out, x, outer, channels, inner, scratch);
+}
+
+export function sumByChannelF64(
+  out: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  scratch: usize,
+): void {
+  sumByChannel<f64>(out, x, outer, channels, inner, scratch);
+}
