@@ -61,19 +61,20 @@ export function mlp(kind: NormKind, std: number): nn.Sequential {
   return new nn.Sequential(...layers);
 }
 
-/** A small convolutional network: two strided 3 × 3 convolutions with normalization and ReLU, and a linear layer. */
+/** Output channels of the convolutions. */
+const CHANNELS = [8, 16, 32, 32];
+
+/**
+ * A small convolutional network: four 3 × 3 convolutions of stride 2, each with normalization and ReLU, and a linear layer. They end at 2 × 2 positions, so that a small batch
+ * gives batch norm few values a channel, as the last stages of large networks do.
+ */
 export function cnn(kind: NormKind): nn.Sequential {
-  const bias = kind === "none";
-  return new nn.Sequential(
-    new nn.Conv2d(1, 8, 3, { stride: 2, padding: 1, bias }),
-    ...norm2d(kind, 8),
+  const layers = CHANNELS.flatMap((channels, i) => [
+    new nn.Conv2d(CHANNELS[i - 1] ?? 1, channels, 3, { stride: 2, padding: 1, bias: kind === "none" }),
+    ...norm2d(kind, channels),
     new nn.ReLU(),
-    new nn.Conv2d(8, 16, 3, { stride: 2, padding: 1, bias }),
-    ...norm2d(kind, 16),
-    new nn.ReLU(),
-    new nn.Flatten(),
-    new nn.Linear(16 * 7 * 7, 10),
-  );
+  ]);
+  return new nn.Sequential(...layers, new nn.Flatten(), new nn.Linear(4 * 32, 10));
 }
 
 /** What the sigmoid of the last hidden layer is given, by the statistics of the batch itself, which are not tracked: [N, 100]. */

@@ -33,7 +33,7 @@ const SIZES: Readonly<Record<PresetName, Size>> = {
     sweep: { steps: 400, testSamples: 2000 },
     stds: [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
     rates: [0.01, 0.03, 0.1, 0.3, 1, 3, 10],
-    generalization: { seeds: 3, steps: 300, trainSamples: 2000 },
+    generalization: { seeds: 3, steps: 600, trainSamples: 2000 },
     batch: { samples: 6000, sizes: [2, 4, 8, 16, 32, 64, 128] },
   },
   full: {
@@ -55,7 +55,7 @@ export const presetNames = Object.keys(SIZES) as PresetName[];
 const BATCH = 60;
 const STD = 0.1;
 const MLP = "784-100-100-100-10";
-const CNN = "Conv2d(1, 8, 3, stride=2) · Conv2d(8, 16, 3, stride=2) · Linear(784, 10)";
+const CNN = "4 × Conv2d(3×3, stride=2), 1-8-16-32-32 channels · Linear(128, 10)";
 /** Learning rate of the convolutional network for a batch of 32; it goes in proportion to the batch (Goyal et al. 2017; Wu & He 2018). */
 const CNN_RATE = 0.05;
 
