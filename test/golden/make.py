@@ -1,6 +1,6 @@
 """Writes the golden numbers: run it with a Python that has PyTorch 1.13, as Debian's python3-torch.
 
-    /usr/bin/python3 test/golden/make.py [norm ops layers optim random print curve]
+    /usr/bin/python3 test/golden/make.py [norm ops layers init optim random print curve]
 
 Every file is {"torch": version, "cases": [case, ...]}, one case a line; read.ts loads them and decodes tensors.
 
@@ -19,6 +19,8 @@ ops.json     {op, inputs: [tensor], args: [...], options: {...}, outputs: [tenso
              outputs[0]; a case without it is not differentiable.
 layers.json  {module, args, options, seed, state: {key: tensor}, input, gradOutput, output, gradInput, gradState: {key: tensor}}
              state: PyTorch's default initialisation after manualSeed(seed).
+init.json    {kind: "fill", init, seed, args, options, output}: a tensor of sevens filled after manualSeed(seed)
+             {kind: "gain", args, gain}: calculateGain
 optim.json   {kind: "optimizer", optimizer, options, groups: [{params: [index], ...}], initial: [tensor],
               grads: [[tensor or null] x 5], params: [[tensor] x 5]}: the parameters after every step
              {kind: "scheduler", scheduler, args, options, baseLrs: [number], lrs: [[number per group]], momentums?: [number]}
@@ -46,7 +48,7 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from encode import HERE, write  # noqa: E402
 
-FILES = ["norm", "ops", "layers", "optim", "random", "print", "curve"]
+FILES = ["norm", "ops", "layers", "init", "optim", "random", "print", "curve"]
 
 
 def curve():
