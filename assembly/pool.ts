@@ -8,6 +8,8 @@ const START: usize = 0;
 const END: usize = 4;
 const STEP: usize = 8;
 const PADDED: usize = 12;
+/** Max pooling, which needs no PADDED, notes there how far apart a window and the next three lie, see spacing. */
+const APART: usize = 12;
 const WINDOW_BYTES: usize = 16;
 
 function get(p: usize, field: usize): i32 {
@@ -33,6 +35,51 @@ function maxOf<T>(out: usize, index: usize, x: usize, inWidth: i32, row: usize, 
   if (index) store<i64>(index, bestAt);
 }
 
+/** How far apart four neighbouring windows lie if they are the same but for that, else 0. */
+function spacing(column: usize): i32 {
+  const apart = get(column + WINDOW_BYTES, START) - get(column, START);
+  for (let i = 1; i < 4; i++) {
+    const next = column + <usize>i * WINDOW_BYTES;
+    if (get(next, START) - get(column, START) !== i * apart) return 0;
+    if (get(next, END) - get(column, END) !== i * apart) return 0;
+  }
+  return apart;
+}
+
+/** Four float32 that lie `apart` elements from each other; nothing beyond them is read. */
+function every(x: usize, apart: usize): v128 {
+  if (apart === 1) return v128.load(x);
+  if (apart === 2) return v128.shuffle<f32>(v128.load(x), v128.load(x, 12), 0, 2, 5, 7);
+  let v = v128.load32_zero(x);
+  v = v128.load32_lane(x + apart * 4, v, 1);
+  v = v128.load32_lane(x + apart * 8, v, 2);
+  return v128.load32_lane(x + apart * 12, v, 3);
+}
+
+/** Four outputs of max pooling whose windows lie `apart`. Selecting needs no branches, of which none could be predicted. */
+function maxOfFour(out: usize, index: usize, x: usize, inWidth: i32, row: usize, column: usize, apart: i32): void {
+  const first = get(column, START);
+  const end = get(column, END);
+  const step = get(column, STEP);
+  const places = i32x4.mul(i32x4(0, 1, 2, 3), i32x4.splat(apart));
+  let best = f32x4.splat(-Infinity);
+  let bestAt = i32x4.splat(get(row, START) * inWidth + first);
+  for (let h = get(row, START); h < get(row, END); h += get(row, STEP)) {
+    for (let w = first; w < end; w += step) {
+      const at = h * inWidth + w;
+      const v = every(x + <usize>at * 4, <usize>apart);
+      const wins = v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
+      best = v128.bitselect(v, best, wins);
+      bestAt = v128.bitselect(i32x4.splat(at), bestAt, wins);
+    }
+  }
+  v128.store(out, best);
+  if (!index) return;
+  bestAt = i32x4.add(bestAt, places);
+  v128.store(index, i64x2.extend_low_i32x4_u(bestAt));
+  v128.store(index, i64x2.extend_high_i32x4_u(bestAt), 16);
+}
+
 function maxPool<T>(
   out: usize,
   indices: usize,
@@ -43,58 +90,36 @@ function maxPool<T>(
   outHeight: usize,
   outWidth: usize,
   windows: usize,
-  halves: bool,
 ): void {
   const size: usize = sizeof<T>();
   const columns = windows + outHeight * WINDOW_BYTES;
+  for (let c: usize = 0; c < outWidth; c++) {
+    const column = columns + c * WINDOW_BYTES;
+    store<i32>(column + APART, size === 4 && c + 4 <= outWidth ? spacing(column) : 0);
+  }
   for (let p: usize = 0; p < planes; p++) {
     for (let r: usize = 0; r < outHeight; r++) {
       const row = windows + r * WINDOW_BYTES;
       let c: usize = 0;
-      if (size === 4 && halves) {
-        const first = 2 * r * inWidth;
-        for (; c + 4 <= outWidth; c += 4) {
-          maxOfHalves(out, indices, x + (first + 2 * c) * 4, inWidth, <i32>(first + 2 * c));
-          out += 16;
-          if (indices) indices += 32;
+      while (c < outWidth) {
+        // The last four may overlap those before them.
+        const at = outWidth >= 4 ? min(c, outWidth - 4) : c;
+        const apart = get(columns + at * WINDOW_BYTES, APART);
+        if (apart > 0) {
+          const column = columns + at * WINDOW_BYTES;
+          maxOfFour(out + at * size, indices ? indices + at * 8 : 0, x, <i32>inWidth, row, column, apart);
+          c = at + 4;
+        } else {
+          const column = columns + c * WINDOW_BYTES;
+          maxOf<T>(out + c * size, indices ? indices + c * 8 : 0, x, <i32>inWidth, row, column);
+          c++;
         }
       }
-      for (; c < outWidth; c++) {
-        maxOf<T>(out, indices, x, <i32>inWidth, row, columns + c * WINDOW_BYTES);
-        out += size;
-        if (indices) indices += 8;
-      }
+      out += outWidth * size;
+      if (indices) indices += outWidth * 8;
     }
     x += inHeight * inWidth * size;
   }
-}
-
-/** Four outputs of max pooling by 2 × 2 with stride 2, in the order in which maxOf meets the elements. */
-function maxOfHalves(out: usize, indices: usize, x: usize, inWidth: usize, at: i32): void {
-  const below = x + inWidth * 4;
-  const top0 = v128.load(x);
-  const top1 = v128.load(x, 16);
-  const low0 = v128.load(below);
-  const low1 = v128.load(below, 16);
-  let best = v128.shuffle<f32>(top0, top1, 0, 2, 4, 6);
-  let place = i32x4.splat(0);
-  let v = v128.shuffle<f32>(top0, top1, 1, 3, 5, 7);
-  let wins = v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
-  best = v128.bitselect(v, best, wins);
-  place = v128.bitselect(i32x4.splat(1), place, wins);
-  v = v128.shuffle<f32>(low0, low1, 0, 2, 4, 6);
-  wins = v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
-  best = v128.bitselect(v, best, wins);
-  place = v128.bitselect(i32x4.splat(<i32>inWidth), place, wins);
-  v = v128.shuffle<f32>(low0, low1, 1, 3, 5, 7);
-  wins = v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
-  best = v128.bitselect(v, best, wins);
-  place = v128.bitselect(i32x4.splat(<i32>inWidth + 1), place, wins);
-  v128.store(out, best);
-  if (!indices) return;
-  place = i32x4.add(place, i32x4.add(i32x4.splat(at), i32x4(0, 2, 4, 6)));
-  v128.store(indices, i64x2.extend_low_i32x4_u(place));
-  v128.store(indices, i64x2.extend_high_i32x4_u(place), 16);
 }
 
 function maxPoolGrad<T>(gx: usize, g: usize, indices: usize, planes: usize, inSize: usize, outSize: usize): void {
@@ -201,7 +226,7 @@ function avgPoolGrad<T>(
   }
 }
 
-/** Max pooling of planes; `halves` says that the windows are 2 × 2 with stride 2. `indices` may be 0. */
+/** Max pooling of planes; `indices` may be 0. */
 export function maxPoolF32(
   out: usize,
   indices: usize,
@@ -212,9 +237,8 @@ export function maxPoolF32(
   outHeight: usize,
   outWidth: usize,
   windows: usize,
-  halves: bool,
 ): void {
-  maxPool<f32>(out, indices, x, planes, inHeight, inWidth, outHeight, outWidth, windows, halves);
+  maxPool<f32>(out, indices, x, planes, inHeight, inWidth, outHeight, outWidth, windows);
 }
 
 export function maxPoolF64(
@@ -227,9 +251,8 @@ export function maxPoolF64(
   outHeight: usize,
   outWidth: usize,
   windows: usize,
-  halves: bool,
 ): void {
-  maxPool<f64>(out, indices, x, planes, inHeight, inWidth, outHeight, outWidth, windows, halves);
+  maxPool<f64>(out, indices, x, planes, inHeight, inWidth, outHeight, outWidth, windows);
 }
 
 /** Adds each gradient at the place of its maximum. */

@@ -12,7 +12,6 @@ type MaxPool = (
   outHeight: number,
   outWidth: number,
   windows: Pointer,
-  halves: boolean,
 ) => void;
 type MaxPoolGrad = (gx: Pointer, g: Pointer, indices: Pointer, planes: number, inSize: number, outSize: number) => void;
 type AvgPool = (
@@ -80,14 +79,6 @@ function adaptiveTable(s: Pool2dShape): Window[] {
   return [...adaptiveWindows(s.inHeight, s.outHeight), ...adaptiveWindows(s.inWidth, s.outWidth)];
 }
 
-/** Whether every window is two by two elements, side by side without overlap. */
-function isHalving(s: Pool2dShape): boolean {
-  const twos = [s.kernelHeight, s.kernelWidth, s.strideHeight, s.strideWidth].every((size) => size === 2);
-  const ones = [s.dilationHeight, s.dilationWidth].every((size) => size === 1);
-  const inside = 2 * s.outHeight <= s.inHeight && 2 * s.outWidth <= s.inWidth;
-  return twos && ones && inside && s.paddingHeight === 0 && s.paddingWidth === 0;
-}
-
 /** Pooling. */
 export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
   /** Runs with the windows written to the heap. */
@@ -98,19 +89,9 @@ export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
     heap.free(at);
   }
 
-  function max(
-    dtype: FloatDType,
-    s: Pool2dShape,
-    entries: Window[],
-    halves: boolean,
-    out: Pointer,
-    indices: Pointer,
-    x: Pointer,
-  ): void {
+  function max(dtype: FloatDType, s: Pool2dShape, entries: Window[], out: Pointer, indices: Pointer, x: Pointer): void {
     const kernel = dtype === "float32" ? wasm.maxPoolF32 : wasm.maxPoolF64;
-    withTable(entries, (at) =>
-      kernel(out, indices, x, s.planes, s.inHeight, s.inWidth, s.outHeight, s.outWidth, at, halves),
-    );
+    withTable(entries, (at) => kernel(out, indices, x, s.planes, s.inHeight, s.inWidth, s.outHeight, s.outWidth, at));
   }
 
   function average(
@@ -129,7 +110,7 @@ export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
 
   return {
     maxPool2d(dtype, shape, out, indices, x) {
-      max(dtype, shape, table(shape, true), isHalving(shape), out, indices, x);
+      max(dtype, shape, table(shape, true), out, indices, x);
     },
     maxPool2dGrad(dtype, s, gx, g, indices) {
       const kernel = dtype === "float32" ? wasm.maxPoolGradF32 : wasm.maxPoolGradF64;
@@ -152,7 +133,7 @@ export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
       average(kernel, shape, adaptiveTable(shape), gx, g, false, 0);
     },
     adaptiveMaxPool2d(dtype, shape, out, indices, x) {
-      max(dtype, shape, adaptiveTable(shape), false, out, indices, x);
+      max(dtype, shape, adaptiveTable(shape), out, indices, x);
     },
   };
 }
