@@ -185,7 +185,9 @@ export function batchSizeFigure(
   }));
   const errors = curves.flatMap((c) => c.points.map((p) => p.y));
   const domain: [number, number] = [Math.min(...errors) * 0.85, Math.max(...errors) * 1.15];
-  const ticks = [0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 90].filter((v) => v >= domain[0] && v <= domain[1]);
+  const ticks = [0.1, 0.2, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 90].filter(
+    (v) => v >= domain[0] && v <= domain[1],
+  );
   const edge = Math.SQRT2 ** 0.5;
   const values: [number, number] = [sweep.values[0] / edge, sweep.values[sweep.values.length - 1] * edge];
   return responsive(tools, caption, (size) => {

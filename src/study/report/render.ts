@@ -18,12 +18,6 @@ const languages: readonly Strings[] = [en, zh];
  * The same results give the same file. Experiments that are missing or unfinished are marked as such.
  *
  * @throws EnvironmentError where @observablehq/plot, linkedom or katex is not installed
- * @example
- * ```ts
- * import { readFile, writeFile } from "node:fs/promises";
- * const results = JSON.parse(await readFile("study.json", "utf8"));
- * await writeFile("study.html", await renderReport(results));
- * ```
  */
 export async function renderReport(results: StudyResults): Promise<string> {
   const tools = await loadTools();
