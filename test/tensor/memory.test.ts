@@ -3,19 +3,17 @@ import { runInNewContext } from "node:vm";
 import {
   ArgumentError,
   memoryUsage,
-  noGrad,
   OutOfMemoryError,
   ones,
   ReleasedTensorError,
   setMemoryLimit,
-  sub_,
   type Tensor,
   tensor,
   tidy,
   zeros,
 } from "evenkeel";
 import { afterEach, describe, expect, it } from "vitest";
-import { closeScope, leaveScope, openScope, StepMemory } from "../../src/tensor/memory.ts";
+import { closeScope, leaveScope, openScope } from "../../src/tensor/memory.ts";
 
 const count = () => memoryUsage().tensors;
 const isReleased = (x: Tensor) => !x.storage.isLive;
@@ -157,25 +155,6 @@ describe("tidy", () => {
     w.releaseGrad();
   });
 });
-
-/** A gradient descent of one line, with the memory rule that all optimizers have. */
-class Descent {
-  private readonly memory = new StepMemory();
-  constructor(
-    private readonly params: readonly Tensor[],
-    private readonly lr = 0.01,
-  ) {}
-  step(): void {
-    noGrad(() => {
-      for (const param of this.params) if (param.grad) sub_(param, param.grad, { alpha: this.lr });
-    });
-    this.memory.onStep();
-  }
-  zeroGrad(): void {
-    for (const param of this.params) param.releaseGrad();
-    this.memory.onZeroGrad();
-  }
-}
 
 describe("the limit", () => {
   afterEach(() => setMemoryLimit(2 ** 32));

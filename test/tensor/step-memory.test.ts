@@ -1,6 +1,25 @@
-import { memoryUsage, noGrad, randn, randperm, type Tensor, tensor } from "evenkeel";
+import { memoryUsage, noGrad, randn, randperm, sub_, type Tensor, tensor } from "evenkeel";
 import { describe, expect, it } from "vitest";
-import { closeScope, openScope } from "../../src/tensor/memory.ts";
+import { closeScope, openScope, StepMemory } from "../../src/tensor/memory.ts";
+
+/** A gradient descent of one line, with the memory rule that all optimizers have. */
+class Descent {
+  private readonly memory = new StepMemory();
+  constructor(
+    private readonly params: readonly Tensor[],
+    private readonly lr = 0.01,
+  ) {}
+  step(): void {
+    noGrad(() => {
+      for (const param of this.params) if (param.grad) sub_(param, param.grad, { alpha: this.lr });
+    });
+    this.memory.onStep();
+  }
+  zeroGrad(): void {
+    for (const param of this.params) param.releaseGrad();
+    this.memory.onZeroGrad();
+  }
+}
 
 function problem() {
   const x = randn([32, 8]);
