@@ -5,7 +5,7 @@ import {
   instanceNormTrain,
   layerNorm as layerNormOp,
 } from "../ops/norm/index.ts";
-import { floatDType, torchName } from "../tensor/dtype.ts";
+import { floatDType } from "../tensor/dtype.ts";
 import { numelOf, type Shape, sameShape, sizeString } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
@@ -22,13 +22,14 @@ interface AffineOptions {
   eps?: number;
 }
 
-function checkDType(name: string, input: Tensor, others: Record<string, Optional>): void {
-  floatDType(input.dtype, name);
+/** @param kernel the name by which PyTorch refuses integers */
+function checkDType(kernel: string, input: Tensor, others: Record<string, Optional>): void {
+  floatDType(input.dtype, kernel);
   for (const [what, tensor] of Object.entries(others)) {
     if (tensor && tensor.dtype !== input.dtype) {
       throw new DTypeError(
-        `expected scalar type ${torchName(input.dtype)} but found ${torchName(tensor.dtype)}`,
-        `${what} of ${name} must have the input's dtype; convert one of them with .float() or .double()`,
+        "mixed dtype (CPU): all inputs must share same datatype.",
+        `the input is ${input.dtype}, ${what} ${tensor.dtype}; convert one of them with .float() or .double()`,
       );
     }
   }
@@ -52,6 +53,17 @@ function checkRank(name: string, input: Tensor): void {
       `${name} takes [N, C] or [N, C, …]: batch first, then channels`,
     );
   }
+}
+
+/** The statistics to be updated, if there are any. */
+function runningStatistics(mean: Tensor | null, variance: Tensor | null, momentum: number) {
+  if ((mean === null) !== (variance === null)) {
+    throw new ArgumentError(
+      "running_mean and running_var must either both be None or neither be None",
+      `only ${mean ? "the mean" : "the variance"} is given`,
+    );
+  }
+  return mean && variance ? { mean, variance, momentum } : null;
 }
 
 /** One value a channel has no variance. */
@@ -90,8 +102,7 @@ export function batchNorm(
   if (training) checkBatch([n, ...spatial], sizeString(input.shape));
   checkChannels(channels, perChannel);
   if (training) {
-    const running = runningMean && runningVar ? { mean: runningMean, variance: runningVar, momentum } : null;
-    return batchNormTrain(input, weight, bias, running, eps);
+    return batchNormTrain(input, weight, bias, runningStatistics(runningMean, runningVar, momentum), eps);
   }
   if (!runningMean || !runningVar) {
     throw new ArgumentError(
@@ -121,7 +132,7 @@ export function instanceNorm(
   const { weight = null, bias = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
   const perChannel = { running_mean: runningMean, running_var: runningVar, weight, bias };
   checkRank("instance norm", input);
-  checkDType("instance_norm", input, perChannel);
+  checkDType("batch_norm", input, perChannel);
   const [, channels, ...spatial] = input.shape;
   if (useInputStats && numelOf(spatial) === 1) {
     throw new ShapeError(
@@ -131,8 +142,7 @@ export function instanceNorm(
   }
   checkChannels(channels, perChannel);
   if (useInputStats) {
-    const running = runningMean && runningVar ? { mean: runningMean, variance: runningVar, momentum } : null;
-    return instanceNormTrain(input, weight, bias, running, eps);
+    return instanceNormTrain(input, weight, bias, runningStatistics(runningMean, runningVar, momentum), eps);
   }
   if (!runningMean || !runningVar) {
     throw new ArgumentError(
@@ -163,7 +173,7 @@ export function layerNorm(input: Tensor, normalizedShape: number | Shape, option
       "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []",
     );
   }
-  checkDType("layer_norm", input, { weight, bias });
+  checkDType("LayerNormKernelImpl", input, { weight, bias });
   for (const [what, tensor] of Object.entries({ weight, bias })) {
     if (tensor && !sameShape(tensor.shape, normalized)) {
       throw new ShapeError(
@@ -193,8 +203,13 @@ export function layerNorm(input: Tensor, normalizedShape: number | Shape, option
  */
 export function groupNorm(input: Tensor, numGroups: number, options: AffineOptions = {}): Tensor {
   const { weight = null, bias = null, eps = 1e-5 } = options;
-  checkRank("group norm", input);
-  checkDType("group_norm", input, { weight, bias });
+  if (input.ndim < 2) {
+    throw new ShapeError(
+      `Expected at least 2 dimensions for input tensor but received ${input.ndim}`,
+      "group norm takes [N, C] or [N, C, …]: batch first, then channels",
+    );
+  }
+  checkDType("GroupNormKernelImpl", input, { weight, bias });
   const [n, channels, ...spatial] = input.shape;
   if (!Number.isInteger(numGroups) || numGroups < 1 || channels % numGroups !== 0) {
     throw new ShapeError(

@@ -17,7 +17,7 @@ export function isFloat(dtype: DType): dtype is FloatDType {
 export function floatDType(dtype: DType, what: string): FloatDType {
   if (isFloat(dtype)) return dtype;
   throw new DTypeError(
-    `${what}: expected a floating point tensor (got ${dtype})`,
+    `"${what}" not implemented for '${scalarTypeName(dtype)}'`,
     "convert it first with .float() or .double()",
   );
 }

@@ -117,7 +117,7 @@ export function batchNormTrain(
   const invstd = emptyTensor([channels], dtype);
   const m2 = emptyTensor([channels], dtype);
   backend().momentsByChannel(dtype, mean.pointer, m2.pointer, input.pointer, outer, channels, inner);
-  // An empty batch says nothing about the data: the running statistics stay.
+  // An empty batch says nothing about the data: the running statistics stay, and nothing is divided by its count.
   const update = count > 0 ? running : null;
   backend().finishMoments(
     dtype,
@@ -127,7 +127,7 @@ export function batchNormTrain(
     mean.pointer,
     m2.pointer,
     channels,
-    count,
+    Math.max(count, 1),
     eps,
     update?.momentum ?? 0,
   );
