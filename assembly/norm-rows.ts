@@ -1,15 +1,16 @@
 /*
  * Normalization by rows: x is [rows, channels, inner], every row has its own moments, and element (r, c, i) takes weight number
- * (r mod groups)·channels + c. Sums are in float64; the products that they add are rounded to T.
+ * (r mod groups)·channels + c. Without a mean (RMS norm) it counts as 0 and takes no part in the gradient. Sums are in float64; the products that they
+ * add are rounded to T.
  */
 import { addGradSums, sumOf4, sumRow, sumSquaresWide, widenHigh } from "./rows";
 
 function momentsByRow<T>(mean: usize, invstd: usize, x: usize, rows: usize, length: usize, eps: f64): void {
   const size: usize = sizeof<T>();
   for (let r: usize = 0; r < rows; r++) {
-    const m = sumRow<T>(x, length) / <f64>length;
+    const m = mean ? sumRow<T>(x, length) / <f64>length : 0;
     const variance = sumSquaresWide<T>(x, length, m) / <f64>length;
-    store<T>(mean + r * size, <T>m);
+    if (mean) store<T>(mean + r * size, <T>m);
     store<T>(invstd + r * size, <T>(1 / sqrt<f64>(variance + eps)));
     x += length * size;
   }
@@ -62,7 +63,7 @@ function normalizeByRow<T>(
   const size: usize = sizeof<T>();
   const length = channels * inner;
   for (let r: usize = 0; r < rows; r++) {
-    const m = load<T>(mean + r * size);
+    const m = mean ? load<T>(mean + r * size) : <T>0;
     const scale = load<T>(invstd + r * size);
     const first = (r % groups) * channels * size;
     if (!weight && !bias) normalizeRow<T>(y, x, length, m, scale, 0);
@@ -107,7 +108,7 @@ function normalizeByRowGrad<T>(
   memory.fill(biasSums, 0, weights * 16);
   for (let r: usize = 0; r < rows; r++) {
     const first = (r % groups) * channels;
-    const m = load<T>(mean + r * size);
+    const m = mean ? load<T>(mean + r * size) : <T>0;
     const scale = load<T>(invstd + r * size);
     const w = weight ? weight + first * size : 0;
     store<f64>(scratch, 0);
@@ -134,7 +135,7 @@ function normalizeByRowGrad<T>(
     }
     if (gx) {
       const count = <f64>length;
-      const hMean = <T>(load<f64>(scratch) / count);
+      const hMean = mean ? <T>(load<f64>(scratch) / count) : <T>0;
       const k = <T>((load<f64>(scratch, 8) / count) * <f64>scale * <f64>scale);
       if (inner === 1) gradRowBy<T>(gx, g, x, length, hMean, m, k, scale, w);
       else {

@@ -313,7 +313,10 @@ export interface NormKernels {
     weight: Pointer,
     batchStatistics: boolean,
   ): void;
-  /** mean[r], and invstd[r] = 1 / √(m2 / length + eps) with the biased variance */
+  /**
+   * mean[r], and invstd[r] = 1 / √(m2 / length + eps) with the biased variance. In all kernels by rows `mean` may be 0: then the rows are not
+   * centred, m2 = Σ x² (RMS norm).
+   */
   momentsByRow(
     dtype: FloatDType,
     mean: Pointer,

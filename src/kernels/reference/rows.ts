@@ -3,7 +3,7 @@ import type { FloatDType } from "../dtype.ts";
 import { floats, position } from "./views.ts";
 
 /*
- * Normalization by rows: layer, group and instance norm. Everything in float64, rounded once.
+ * Normalization by rows: layer, group and RMS norm. Everything in float64, rounded once.
  */
 
 function momentsByRow(
@@ -20,11 +20,11 @@ function momentsByRow(
   for (let r = 0; r < rows; r++) {
     const row = first + r * length;
     let sum = 0;
-    for (let i = row; i < row + length; i++) sum += v[i];
+    if (mean !== 0) for (let i = row; i < row + length; i++) sum += v[i];
     const average = sum / length;
     let squares = 0;
     for (let i = row; i < row + length; i++) squares += (v[i] - average) ** 2;
-    v[m + r] = average;
+    if (mean !== 0) v[m + r] = average;
     v[s + r] = 1 / Math.sqrt(squares / length + eps);
   }
 }
@@ -44,7 +44,7 @@ function normalizeByRow(
   const [o, first, m] = [position(dtype, y), position(dtype, x), position(dtype, mean)];
   const [s, w, b] = [position(dtype, invstd), position(dtype, weight), position(dtype, bias)];
   for (let r = 0, at = 0; r < rows; r++) {
-    const average = v[m + r];
+    const average = mean === 0 ? 0 : v[m + r];
     const own = (r % groups) * channels;
     for (let c = 0; c < channels; c++) {
       const scale = v[s + r] * (weight === 0 ? 1 : v[w + own + c]);
@@ -74,7 +74,7 @@ function normalizeByRowGrad(
   const biasSums = new Float64Array(groups * channels);
   const length = channels * inner;
   for (let r = 0; r < rows; r++) {
-    const average = v[m + r];
+    const average = mean === 0 ? 0 : v[m + r];
     const scale = v[s + r];
     const own = (r % groups) * channels;
     let sum = 0;
@@ -93,7 +93,7 @@ function normalizeByRowGrad(
       dot += channelDot * gamma;
     }
     if (gx === 0) continue;
-    const gMean = sum / length;
+    const gMean = mean === 0 ? 0 : sum / length;
     const slope = (dot * scale * scale) / length;
     for (let c = 0, at = r * length; c < channels; c++) {
       const gamma = weight === 0 ? 1 : v[w + own + c];
