@@ -49,10 +49,6 @@ export abstract class LRScheduler {
 
   /** The learning rates of the groups now. */
   getLastLr(): number[] {
-    return this.currentLrs();
-  }
-
-  protected currentLrs(): number[] {
     return this.optimizer.paramGroups.map((group) => group.lr as number);
   }
 
@@ -94,7 +90,7 @@ export class StepLR extends LRScheduler {
 
   protected nextLrs(): number[] {
     const factor = this.lastEpoch % this.stepSize === 0 ? this.gamma : 1;
-    return this.currentLrs().map((lr) => lr * factor);
+    return this.getLastLr().map((lr) => lr * factor);
   }
 }
 
@@ -125,7 +121,7 @@ export class CosineAnnealingLR extends LRScheduler {
   protected nextLrs(): number[] {
     const { lastEpoch, tMax, etaMin } = this;
     const turning = (lastEpoch - 1 - tMax) % (2 * tMax) === 0;
-    return this.currentLrs().map((lr, i) =>
+    return this.getLastLr().map((lr, i) =>
       turning
         ? lr + ((this.baseLrs[i] - etaMin) * (1 - Math.cos(Math.PI / tMax))) / 2
         : ((1 + Math.cos((Math.PI * lastEpoch) / tMax)) / (1 + Math.cos((Math.PI * (lastEpoch - 1)) / tMax))) *

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   arange,
@@ -49,6 +50,35 @@ describe("orders are PyTorch's for the same seed", () => {
       expect(await collect(loader)).toEqual(epoch);
     }
     expectGolden(rand([3]), after, "the generator afterwards", 0);
+  });
+
+  test("every sample comes once, whatever the sizes", async () => {
+    const options = fc.record({
+      length: fc.nat(40),
+      batchSize: fc.integer({ min: 1, max: 50 }),
+      shuffle: fc.boolean(),
+      dropLast: fc.boolean(),
+      seed: fc.nat(),
+    });
+    await fc.assert(
+      fc.asyncProperty(options, async ({ length, batchSize, shuffle, dropLast, seed }) => {
+        const loader = new data.DataLoader(numbers(length), {
+          batchSize,
+          shuffle,
+          dropLast,
+          generator: new Generator(seed),
+        });
+        const batches = await collect(loader);
+        expect(batches).toHaveLength(loader.length);
+        const sizes = batches.map((indices) => indices.length);
+        expect(sizes.slice(0, dropLast ? undefined : -1).every((size) => size === batchSize)).toBe(true);
+        const seen = batches.flat();
+        expect(new Set(seen).size).toBe(seen.length);
+        expect(seen).toHaveLength(dropLast ? length - (length % batchSize) : length);
+        expect(seen.every((i) => i >= 0 && i < length)).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
   });
 
   test("a generator of its own leaves the default one alone", async () => {
