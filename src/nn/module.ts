@@ -95,16 +95,32 @@ export abstract class Module {
     this.#buffers.set(name, { tensor, persistent: options.persistent ?? true });
   }
 
-  /** The buffer of that name, or null where it was registered as absent. @throws ArgumentError if there is none */
-  getBuffer(name: string): Tensor | null {
-    const found = this.#buffers.get(name);
-    if (!found) {
-      throw new ArgumentError(
-        `${this.className} has no attribute \`${name}\``,
-        `its buffers: ${[...this.#buffers.keys()].join(", ") || "none"}`,
-      );
-    }
+  /** The buffer at a path such as "bn1.running_mean", or null where it was registered as absent. @throws ArgumentError if there is none */
+  getBuffer(path: string): Tensor | null {
+    const [owner, name] = this.ownerOf(path);
+    const found = owner.#buffers.get(name);
+    if (!found) throw owner.lacks(name, "a buffer", path);
     return found.tensor;
+  }
+
+  /** The parameter at a path such as "layer1.0.bn1.weight". @throws ArgumentError if there is none */
+  getParameter(path: string): Parameter {
+    const [owner, name] = this.ownerOf(path);
+    const found = new Map(owner.ownParameters()).get(name);
+    if (!found) throw owner.lacks(name, "an nn.Parameter", path);
+    return found;
+  }
+
+  /** The module that a path ends in, and the last name of the path. */
+  private ownerOf(path: string): [Module, string] {
+    const dot = path.lastIndexOf(".");
+    return [dot < 0 ? this : this.getSubmodule(path.slice(0, dot)), path.slice(dot + 1)];
+  }
+
+  private lacks(name: string, kind: string, path: string): ArgumentError {
+    const isOther = name in this || this.#buffers.has(name);
+    const problem = isOther ? `\`${name}\` is not ${kind}` : `${this.className} has no attribute \`${name}\``;
+    return new ArgumentError(problem, `looking for "${path}"`);
   }
 
   /** This module and all below it with their paths, parents first; a module met twice is listed once. */
@@ -177,10 +193,7 @@ export abstract class Module {
     if (path === "") return at;
     for (const name of path.split(".")) {
       const next = new Map(at.ownChildren()).get(name);
-      if (!next) {
-        const problem = name in at ? `\`${name}\` is not an nn.Module` : `${at.className} has no attribute \`${name}\``;
-        throw new ArgumentError(problem, `looking for "${path}"`);
-      }
+      if (!next) throw at.lacks(name, "an nn.Module", path);
       at = next;
     }
     return at;

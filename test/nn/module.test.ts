@@ -80,6 +80,16 @@ describe("parts", () => {
     expect(() => net.getSubmodule("first.linear.weight")).toThrow("`weight` is not an nn.Module");
   });
 
+  test("parameters and buffers by path", () => {
+    expect(net.getParameter("first.linear.weight")).toBe(net.first.linear.weight);
+    expect(net.first.getParameter("scale")).toBe(net.first.scale);
+    expect(net.getBuffer("first.norm.running_var")).toBe(net.first.norm.runningVar);
+    expect(() => net.getParameter("first.norm.gamma")).toThrow("BatchNorm1d has no attribute `gamma`");
+    expect(() => net.getParameter("first.norm.running_mean")).toThrow("`running_mean` is not an nn.Parameter");
+    expect(() => net.getBuffer("first.norm.weight")).toThrow("`weight` is not a buffer");
+    expect(() => net.getBuffer("second.norm.weight")).toThrow("Net has no attribute `second`");
+  });
+
   test("a parameter or child assigned later is found; null removes it", () => {
     const block = new Block();
     block.linear.bias = null;
