@@ -1,3 +1,6 @@
+import "../ops/methods.ts";
+import "../runtime.ts";
+
 export { type Collatable, defaultCollate } from "./collate.ts";
 export { type Dataset, Subset, TensorDataset } from "./dataset.ts";
 export { parseIdx } from "./idx.ts";

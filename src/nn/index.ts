@@ -1,3 +1,6 @@
+import "../ops/methods.ts";
+import "../runtime.ts";
+
 export { ModuleDict, ModuleList, Sequential } from "./container.ts";
 export * as init from "./init.ts";
 export * from "./layers/index.ts";

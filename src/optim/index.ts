@@ -1,3 +1,6 @@
+import "../ops/methods.ts";
+import "../runtime.ts";
+
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { OneCycleLR, type OneCycleOptions } from "./one-cycle.ts";
 export { Optimizer, type OptimizerState, type ParamGroup, type ParamGroupInput, type ParamState } from "./optimizer.ts";
