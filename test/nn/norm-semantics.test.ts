@@ -236,6 +236,8 @@ describe("running statistics", () => {
     expectNear(layer.runningMean, [0.2, 0.3]);
     expectNear(layer.runningVar, [1.1, 1.1]);
     expect(layer.numBatchesTracked?.item()).toBe(1);
+    layer.forward(full([2, 2], Number.NaN));
+    expectNear(layer.runningMean, [0.2, 0.3]);
     expectNear(layer.eval().forward(x), [
       [0.7627667, 1.6208792],
       [28.413057, 37.852295],
