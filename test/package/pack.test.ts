@@ -71,6 +71,14 @@ test("plain JavaScript imports every entry point, and the README's first lines r
   expect(JSON.parse(output)).toEqual([true, [2, 3], [100, 16]]);
 });
 
+test.each([
+  ["evenkeel/nn", "new m.BatchNorm1d(2).weight.add(1).toArray()"],
+  ["evenkeel/data", "(await m.parseIdx(Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 1, 1), 'idx')).add(1).toArray()"],
+])("%s computes without the main entry", (entry, expression) => {
+  writeFileSync(join(user, "one.mjs"), `import * as m from "${entry}"; console.log(JSON.stringify(${expression}));`);
+  expect(execFileSync(process.execPath, ["one.mjs"], { cwd: user, encoding: "utf8" })).toBe("[2,2]\n");
+});
+
 test("a strict TypeScript program compiles against the declarations, library checks on", () => {
   const program = `
     ${entries.map((entry, i) => `import * as entry${i} from "${entry}";`).join("\n")}
