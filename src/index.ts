@@ -91,7 +91,14 @@ export {
   view,
 } from "./ops/views.ts";
 export * as optim from "./optim/index.ts";
-export { type BackendName, type RuntimeInfo, runtimeInfo, setBackend } from "./runtime.ts";
+export {
+  type BackendName,
+  getNumThreads,
+  type RuntimeInfo,
+  runtimeInfo,
+  setBackend,
+  setNumThreads,
+} from "./runtime.ts";
 export {
   arange,
   empty,

@@ -3,7 +3,8 @@ import { createReferenceBackend } from "./kernels/reference/index.ts";
 import { backend, chooseBackend, registerBackend } from "./kernels/registry.ts";
 import { createWasmBackend } from "./kernels/wasm/index.ts";
 import { supportsSimd } from "./kernels/wasm/module.ts";
-import { EnvironmentError } from "./util/errors.ts";
+import { setThreadCount } from "./kernels/wasm/threads.ts";
+import { ArgumentError, EnvironmentError } from "./util/errors.ts";
 
 /** A set of kernels that can be chosen: plain TypeScript, or WebAssembly without or with fused multiply-add. */
 export type BackendName = "reference" | "wasm-base" | "wasm-relaxed";
@@ -14,6 +15,7 @@ export interface RuntimeInfo {
   readonly backend: string;
   /** the WebAssembly build: "relaxed" with fused multiply-add, "base" without, "none" for plain TypeScript */
   readonly simd: "relaxed" | "base" | "none";
+  /** how many threads kernels use */
   readonly threads: number;
 }
 
@@ -71,6 +73,45 @@ export function runtimeInfo(): RuntimeInfo {
  */
 export function setBackend(name: BackendName): void {
   chooseBackend(name);
+}
+
+/**
+ * Sets how many threads kernels use, this one among them: torch.set_num_threads. Results do not depend on it, to the bit. At the start it is the number of processors, at
+ * most 8, or what the environment variable EVENKEEL_THREADS says. Workers are started by the first kernel that is large enough to share.
+ *
+ * It stays 1 where threads cannot share memory: in a page's own thread, and in a browser worker that is not cross-origin isolated. Plain TypeScript
+ * kernels always use one thread.
+ * @throws ArgumentError unless `count` is a positive integer
+ *
+ * @example
+ * ```ts
+ * import { getNumThreads, setNumThreads } from "evenkeel";
+ *
+ * const before = getNumThreads();
+ * setNumThreads(1);
+ * getNumThreads(); // => 1
+ * setNumThreads(before);
+ * ```
+ */
+export function setNumThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new ArgumentError("set_num_threads expects a positive integer", `it was given ${count}`);
+  }
+  setThreadCount(count);
+}
+
+/**
+ * How many threads kernels use: torch.get_num_threads.
+ *
+ * @example
+ * ```ts
+ * import { getNumThreads } from "evenkeel";
+ *
+ * console.log(`${getNumThreads()} thread(s)`);
+ * ```
+ */
+export function getNumThreads(): number {
+  return backend().threads;
 }
 
 registerBackend("reference", createReferenceBackend);

@@ -1,3 +1,4 @@
+import { platform } from "#platform";
 import { OutOfMemoryError } from "../util/errors.ts";
 import type { Pointer } from "./backend.ts";
 
@@ -34,14 +35,29 @@ export interface HeapUsage {
   readonly blocks: number;
 }
 
+/** Shared between threads where the platform has them, otherwise this thread's own. */
+function newMemory(): WebAssembly.Memory {
+  const pages = { initial: GROWTH_PAGES, maximum: MAX_PAGES };
+  if (platform.parallelism() === 1) return new WebAssembly.Memory(pages);
+  try {
+    return new WebAssembly.Memory({ ...pages, shared: true });
+  } catch {
+    // Shared memory reserves the addresses of its maximum, which a small device may not have.
+    return new WebAssembly.Memory(pages);
+  }
+}
+
 /**
  * The memory that tensors live in: one WebAssembly memory that every backend computes on, and its allocator. A freed block
  * goes to the next request of its size class, last in first out, while it is still in the cache.
  *
- * The typed views are replaced when the memory grows: read them from the heap at each use, never keep one across `alloc`.
+ * The typed views are replaced when the memory grows: read them from the heap at each use, never keep one across `alloc`. (Views
+ * of a shared memory stay valid, but end where the memory ended then; those of a memory of one's own become empty.)
  */
 export class Heap {
-  readonly memory: WebAssembly.Memory;
+  readonly memory = newMemory();
+  /** Whether other threads can compute on it. */
+  readonly shared = !(this.memory.buffer instanceof ArrayBuffer);
   f32!: Float32Array;
   f64!: Float64Array;
   i32!: Int32Array;
@@ -59,7 +75,6 @@ export class Heap {
   private idle = 0;
 
   constructor() {
-    this.memory = new WebAssembly.Memory({ initial: GROWTH_PAGES, maximum: MAX_PAGES });
     this.refreshViews();
   }
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { idxFolder, mnist } from "../data/index.ts";
 import "../ops/methods.ts";
-import "../runtime.ts";
+import { setNumThreads } from "../runtime.ts";
 import type { Job, WorkerMessage, WorkerSetup } from "./jobs.ts";
 import { runJob, type StudyData } from "./run-job.ts";
 
@@ -9,6 +9,9 @@ import { runJob, type StudyData } from "./run-job.ts";
  * A worker of the study: loads the data once, then trains the networks it is sent, one at a time. Each worker has a tensor heap
  * of its own, so runs beside each other share nothing.
  */
+
+// There are as many of these workers as processors.
+setNumThreads(1);
 
 const setup = workerData as WorkerSetup;
 const stop = new Int32Array(setup.stop);

@@ -1,10 +1,12 @@
+import { availableParallelism } from "node:os";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 /** A fresh copy of the runtime, as if the process had started with this environment. */
-async function start(backend: string, simd: string) {
+async function start(backend: string, simd: string, threads = "1") {
   vi.resetModules();
   vi.stubEnv("EVENKEEL_BACKEND", backend);
   vi.stubEnv("EVENKEEL_SIMD", simd);
+  vi.stubEnv("EVENKEEL_THREADS", threads);
   return import("../../src/runtime.ts");
 }
 
@@ -26,6 +28,24 @@ describe("the runtime", () => {
   it("says what the environment got wrong", async () => {
     await expect(start("cuda", "")).rejects.toThrow('EVENKEEL_BACKEND is "cuda": set it to reference or wasm');
     await expect(start("wasm", "avx")).rejects.toThrow('EVENKEEL_SIMD is "avx": set it to base or relaxed');
+  });
+
+  it("uses as many threads as it is told to, or as there are processors", async () => {
+    expect((await start("wasm", "base", "3")).getNumThreads()).toBe(3);
+    const { getNumThreads, runtimeInfo, setBackend, setNumThreads } = await start("wasm", "base", "");
+    expect(getNumThreads()).toBe(Math.min(8, availableParallelism()));
+    setNumThreads(5);
+    expect(runtimeInfo().threads).toBe(5);
+    setBackend("reference");
+    expect(getNumThreads()).toBe(1);
+    expect(() => setNumThreads(0)).toThrow("set_num_threads expects a positive integer: it was given 0");
+    expect(() => setNumThreads(1.5)).toThrow("positive integer");
+  });
+
+  it("refuses a number of threads that is none", async () => {
+    await expect(start("wasm", "base", "two").then((r) => r.getNumThreads())).rejects.toThrow(
+      'EVENKEEL_THREADS is "two": set it to a number from 1 to 999, or to nothing',
+    );
   });
 
   it("changes backends while tensors stay valid", async () => {

@@ -4,11 +4,14 @@ import { type ElementwiseExports, elementwiseKernels } from "./elementwise.ts";
 import { type IndexExports, indexKernels } from "./indexing.ts";
 import { type LinearExports, linearKernels } from "./linear.ts";
 import { type MemoryExports, memoryKernels } from "./memory.ts";
-import { instantiate, type SimdBuild } from "./module.ts";
+import { compile, type SimdBuild } from "./module.ts";
 import { type NormExports, normKernels } from "./norm.ts";
 import { type OptimizerExports, optimizerKernels } from "./optimizer.ts";
 import { type PoolExports, poolKernels } from "./pool.ts";
 import { type ReductionExports, reductionKernels } from "./reduction.ts";
+import { splitKernels } from "./split.ts";
+import { SPLITS } from "./splits.ts";
+import { threadCount } from "./threads.ts";
 
 type Exports = MemoryExports &
   ElementwiseExports &
@@ -24,7 +27,9 @@ type Exports = MemoryExports &
  * @throws EnvironmentError when the runtime lacks the build's instructions
  */
 export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend {
-  const wasm = instantiate<Exports>(simd);
+  const module = compile(simd);
+  const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
+  const wasm = splitKernels(module, instance.exports as unknown as Exports, SPLITS);
   return {
     ...reference,
     ...memoryKernels(wasm),
@@ -37,6 +42,8 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
     ...optimizerKernels(wasm),
     name: "wasm",
     simd,
-    threads: 1,
+    get threads() {
+      return threadCount();
+    },
   };
 }

@@ -9,7 +9,7 @@ import { base64 as relaxedBuild } from "./generated/relaxed.ts";
 export type SimdBuild = "base" | "relaxed";
 
 /**
- * Address of 32 KiB for small argument blocks (sizes and strides). The heap's first page is the modules': scripts/build-kernels.mjs
+ * Address of ARGUMENT_BYTES for small argument blocks (sizes and strides). The heap's first page is the modules': scripts/build-kernels.mjs
  * keeps their static data below this. A block lives for one call.
  */
 export const ARGUMENTS: Pointer = 32768;
@@ -28,11 +28,23 @@ export function supportsSimd(build: SimdBuild): boolean {
   return WebAssembly.validate(RELAXED_PROBE);
 }
 
+/** Bytes of an argument block, and of the scratch memory that most kernels need. */
+export const ARGUMENT_BYTES = 32768;
+
+/** The import of the memory up to its kind: "env", "memory", 2. */
+const MEMORY_IMPORT = [3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2];
+
+/** Says in the module that the memory it imports is shared: a flag of the limits, which follow the import's kind. */
+function declareShared(bytes: Uint8Array): void {
+  const at = bytes.findIndex((_, start) => MEMORY_IMPORT.every((byte, i) => bytes[start + i] === byte));
+  bytes[at + MEMORY_IMPORT.length] |= 2;
+}
+
 /**
- * The exports of a build, instantiated on the shared heap.
+ * A build, compiled for the heap.
  * @throws EnvironmentError when the runtime lacks the instructions
  */
-export function instantiate<Exports>(build: SimdBuild): Exports {
+export function compile(build: SimdBuild): WebAssembly.Module {
   if (!supportsSimd(build)) {
     throw new EnvironmentError(
       `this JavaScript runtime has no ${build === "base" ? "WebAssembly SIMD" : "WebAssembly relaxed SIMD"}`,
@@ -41,6 +53,6 @@ export function instantiate<Exports>(build: SimdBuild): Exports {
   }
   const text = atob(build === "base" ? baseBuild : relaxedBuild);
   const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: heap.memory } });
-  return instance.exports as Exports;
+  if (heap.shared) declareShared(bytes);
+  return new WebAssembly.Module(bytes);
 }

@@ -1,0 +1,199 @@
+import { platform } from "#platform";
+import { EnvironmentError } from "../../util/errors.ts";
+import { heap } from "../heap.ts";
+import { CONTROL, CONTROL_LENGTH, JOB, JOB_LENGTH, WORKER_SCRIPT, type WorkerSetup } from "./worker-script.ts";
+
+/** A kernel of a WebAssembly build. */
+export type Kernel = (...args: number[]) => unknown;
+
+/** More threads than this seldom help: memory is the limit by then. */
+const MOST_BY_DEFAULT = 8;
+/** Looks at a shared number before a thread goes to sleep, about 25 µs: longer than from one kernel of a training step to the next. */
+const SPINS = 4000;
+/** How long a worker may take for its part: this many ms and so many times what the dispatcher took for one. */
+const PATIENCE_MS = 1000;
+const PATIENCE_TIMES = 30;
+/** Waking up now and then makes a pause of the whole process count as one such time. */
+const WAIT_MS = 20;
+
+let threads = 0;
+
+/** The number of threads that kernels use. */
+export function threadCount(): number {
+  if (threads === 0) threads = heap.shared ? fromEnvironment() : 1;
+  return threads;
+}
+
+function fromEnvironment(): number {
+  const value = platform.environment("EVENKEEL_THREADS");
+  if (!value) return Math.min(platform.parallelism(), MOST_BY_DEFAULT);
+  if (!/^[1-9]\d{0,2}$/.test(value)) {
+    throw new EnvironmentError(`EVENKEEL_THREADS is "${value}"`, "set it to a number from 1 to 999, or to nothing");
+  }
+  return Number(value);
+}
+
+/** Changes the number of threads; where memory cannot be shared it stays 1. */
+export function setThreadCount(count: number): void {
+  threads = heap.shared ? count : 1;
+}
+
+function failure(what: string): EnvironmentError {
+  return new EnvironmentError(
+    `a worker thread of the kernels: ${what}`,
+    "repeat what failed, or do without threads: setNumThreads(1)",
+  );
+}
+
+/** How a call is cut: `total` items, `block` of them a part. */
+export interface Cut {
+  /** which argument says how many items to do */
+  items: number;
+  total: number;
+  block: number;
+  /** which argument is scratch memory, or −1; every thread has a block of so many bytes, the first at scratchAt */
+  scratch: number;
+  scratchAt: number;
+  scratchBytes: number;
+  /** what each argument grows by from item to item */
+  readonly steps: Float64Array;
+}
+
+/**
+ * Threads that compute on the heap together with this one. A job is one kernel over many parts, of which each has arguments of its own; whoever is free
+ * takes the next part, so a worker that starts late or is kept from running delays nobody. The workers are started by the first job and then sleep in
+ * between; they do not keep the process alive.
+ */
+export class Pool {
+  private control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_LENGTH));
+  private job = new Float64Array(new SharedArrayBuffer(8 * JOB_LENGTH));
+  private stops: (() => void)[] = [];
+  /** why a worker ended by itself */
+  private ended: string | undefined;
+
+  constructor(
+    private readonly module: WebAssembly.Module,
+    private readonly kernels: readonly Kernel[],
+    private readonly names: readonly string[],
+  ) {}
+
+  /**
+   * Runs kernel number `kernel` over all parts.
+   * @throws EnvironmentError when a worker fails, ends or does not finish
+   */
+  run(kernel: number, args: readonly number[], cut: Cut): void {
+    if (this.ended !== undefined) {
+      const why = this.ended;
+      this.end();
+      throw failure(why);
+    }
+    while (this.stops.length < threadCount() - 1) this.startWorker();
+    const parts = Math.ceil(cut.total / cut.block);
+    this.write(kernel, args, cut);
+    const { control } = this;
+    Atomics.store(control, CONTROL.failure, 0);
+    Atomics.store(control, CONTROL.active, threadCount() - 1);
+    Atomics.store(control, CONTROL.pending, parts);
+    // Part 0 is ours: how long it takes says how long to wait for the others.
+    Atomics.store(control, CONTROL.open, parts - 1);
+    Atomics.add(control, CONTROL.epoch, 1);
+    if (Atomics.load(control, CONTROL.asleep) > 0) Atomics.notify(control, CONTROL.epoch);
+    const started = performance.now();
+    try {
+      this.runPart(0);
+      const patience = PATIENCE_MS + PATIENCE_TIMES * (performance.now() - started);
+      Atomics.sub(control, CONTROL.pending, 1);
+      this.takeParts();
+      this.join(patience);
+    } catch (error) {
+      this.end();
+      throw error;
+    }
+    const length = Atomics.load(control, CONTROL.failure);
+    if (length > 0) {
+      const text = String.fromCharCode(...control.subarray(CONTROL.failure + 1, CONTROL.failure + 1 + length));
+      throw failure(`${this.names[kernel]} failed: ${text}`);
+    }
+  }
+
+  private write(kernel: number, args: readonly number[], cut: Cut): void {
+    const { job } = this;
+    const { block, steps } = cut;
+    job[JOB.kernel] = kernel;
+    job[JOB.count] = args.length;
+    job[JOB.items] = cut.items;
+    job[JOB.total] = cut.total;
+    job[JOB.block] = block;
+    job[JOB.scratch] = cut.scratch;
+    job[JOB.scratchAt] = cut.scratchAt;
+    job[JOB.scratchBytes] = cut.scratchBytes;
+    for (let i = 0; i < args.length; i++) {
+      job[JOB.arguments + i] = args[i];
+      job[JOB.steps + i] = steps[i] * block;
+    }
+  }
+
+  /** What the workers' script does, for this thread. */
+  private runPart(part: number): void {
+    const { job } = this;
+    const count = job[JOB.count];
+    const args: number[] = new Array(count);
+    for (let i = 0; i < count; i++) args[i] = job[JOB.arguments + i] + part * job[JOB.steps + i];
+    const block = job[JOB.block];
+    args[job[JOB.items]] = Math.min(block, job[JOB.total] - part * block);
+    if (job[JOB.scratch] >= 0) args[job[JOB.scratch]] = job[JOB.scratchAt];
+    this.kernels[job[JOB.kernel]](...args);
+  }
+
+  private takeParts(): void {
+    const { control } = this;
+    for (;;) {
+      const open = Atomics.load(control, CONTROL.open);
+      if (open <= 0) return;
+      if (Atomics.compareExchange(control, CONTROL.open, open, open - 1) !== open) continue;
+      this.runPart(open);
+      Atomics.sub(control, CONTROL.pending, 1);
+    }
+  }
+
+  /** Waits for the parts that workers have taken. */
+  private join(patience: number): void {
+    const { control } = this;
+    for (let left = SPINS; left > 0; left--) if (Atomics.load(control, CONTROL.pending) === 0) return;
+    for (let waited = 0; waited < patience; ) {
+      const pending = Atomics.load(control, CONTROL.pending);
+      if (pending === 0) return;
+      if (Atomics.wait(control, CONTROL.pending, pending, WAIT_MS) === "timed-out") waited += WAIT_MS;
+    }
+    throw failure(`${this.names[this.job[JOB.kernel]]} did not end within ${(patience / 1000).toFixed(1)} s`);
+  }
+
+  private startWorker(): void {
+    const { control, job, module, names } = this;
+    const setup: WorkerSetup = {
+      id: this.stops.length,
+      module,
+      memory: heap.memory,
+      names,
+      control,
+      job,
+      spins: SPINS,
+    };
+    const stop = platform.startWorker(WORKER_SCRIPT, setup, (why) => {
+      if (this.control === control) this.ended = why;
+    });
+    this.stops.push(stop);
+  }
+
+  /** Ends the workers; the next job starts others, with memory of their own for jobs, since these may still finish a part. */
+  private end(): void {
+    Atomics.store(this.control, CONTROL.open, 0);
+    Atomics.store(this.control, CONTROL.stop, 1);
+    Atomics.notify(this.control, CONTROL.epoch);
+    for (const stop of this.stops) stop();
+    this.stops = [];
+    this.ended = undefined;
+    this.control = new Int32Array(new SharedArrayBuffer(4 * CONTROL_LENGTH));
+    this.job = new Float64Array(new SharedArrayBuffer(8 * JOB_LENGTH));
+  }
+}
