@@ -1,7 +1,10 @@
+import { noGrad } from "../autograd/mode.ts";
 import { record } from "../autograd/record.ts";
 import { type DType, getDefaultDtype, isFloat } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { tidy } from "../tensor/tidy.ts";
 import { ArgumentError, DTypeError } from "../util/errors.ts";
+import { eq, where } from "./compare.ts";
 import { binaryKernel, discard, filled, resultType, scalarTensor, scratch, unaryKernel } from "./compute.ts";
 import { convert } from "./convert.ts";
 import { reduceToShape } from "./reduce-to-shape.ts";
@@ -151,28 +154,38 @@ export function div(
   }
   const [one, other] = typeof a === "number" ? [b as Tensor, a] : [a, b];
   const dtype = resultType(one, other);
-  if (roundingMode !== null && !isFloat(dtype)) return integerDivision(a, b, dtype, roundingMode);
+  if (roundingMode !== null) return roundedDivision(a, b, dtype, roundingMode);
   const computed = isFloat(dtype) ? dtype : getDefaultDtype();
-  let quotient: Tensor;
-  if (typeof a === "number") {
-    const y = convert(b as Tensor, computed);
-    quotient = record("DivBackward0", unaryKernel("rdivScalar", y, a), [y], (g) => [mul(g, div(-a, mul(y, y)))], [y]);
-  } else {
-    quotient = trueDivision(convert(a, computed), typeof b === "number" ? b : convert(b, computed));
+  if (typeof a !== "number") {
+    return trueDivision(convert(a, computed), typeof b === "number" ? b : convert(b, computed));
   }
-  if (roundingMode === null) return quotient;
-  // flat between its steps
-  const zero = (g: Tensor) => [filled(g.shape, g.dtype, 0)];
-  return record("DivBackward1", unaryKernel(roundingMode, quotient), [quotient], zero);
+  const y = convert(b as Tensor, computed);
+  const back = (g: Tensor) => scratch(() => [mul(g, div(-a, mul(y, y)))]);
+  return record("DivBackward0", unaryKernel("rdivScalar", y, a), [y], back, [y]);
 }
 
-/** The kernel truncates; rounding down is (a − a mod b) / b. */
-function integerDivision(a: Tensor | number, b: Tensor | number, dtype: DType, mode: "trunc" | "floor"): Tensor {
-  if (b === 0) throw new ArgumentError("ZeroDivisionError", "integers cannot be divided by zero");
+function roundedDivision(a: Tensor | number, b: Tensor | number, dtype: DType, mode: "trunc" | "floor"): Tensor {
+  if (b === 0 && !isFloat(dtype)) throw new ArgumentError("ZeroDivisionError", "integers cannot be divided by zero");
   const x = typeof a === "number" ? scalarTensor(a, dtype) : convert(a, dtype);
   const y = typeof b === "number" ? scalarTensor(b, dtype) : convert(b, dtype);
-  if (mode === "trunc") return binaryKernel("div", x, y);
-  return binaryKernel("div", binaryKernel("sub", x, binaryKernel("remainder", x, y)), y);
+  const out = noGrad(() => tidy(() => (mode === "floor" ? floorQuotient(x, y) : truncatedQuotient(x, y))));
+  // flat between its steps
+  const zeros = (_: Tensor, needs: readonly boolean[]) =>
+    [x, y].map((input, i) => (needs[i] ? filled(input.shape, dtype, 0) : null));
+  return record("DivBackward1", out, [x, y], zeros);
+}
+
+/** Integer kernels truncate by themselves. */
+function truncatedQuotient(x: Tensor, y: Tensor): Tensor {
+  const quotient = binaryKernel("div", x, y);
+  return isFloat(x.dtype) ? unaryKernel("trunc", quotient) : quotient;
+}
+
+/** (x − x mod y) / y: the quotient itself may have been rounded up to the next whole number, as 1 / 0.1 is. */
+function floorQuotient(x: Tensor, y: Tensor): Tensor {
+  const exact = binaryKernel("div", binaryKernel("sub", x, binaryKernel("remainder", x, y)), y);
+  if (!isFloat(x.dtype)) return exact;
+  return where(eq(y, 0), binaryKernel("div", x, y), unaryKernel("round", exact));
 }
 
 /**

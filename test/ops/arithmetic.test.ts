@@ -201,6 +201,21 @@ describe("dtypes, as torch.result_type", () => {
     expect(add(tensor([2 ** 40], { dtype: "int64" }), 1).item()).toBe(2 ** 40 + 1);
   });
 
+  it("of floats, divided and rounded as PyTorch does", () => {
+    const x = tensor([1, -1, 7.5, -7.5, 5, Infinity]);
+    const rounded = (b: number, roundingMode: "floor" | "trunc") => div(x, b, { roundingMode }).toArray();
+    expect(rounded(0.1, "floor")).toEqual([9, -10, 74, -75, 49, NaN]);
+    expect(rounded(0.1, "trunc")).toEqual([10, -10, 75, -75, 50, Infinity]);
+    expect(rounded(-0.1, "floor")).toEqual([-10, 9, -75, 74, -50, NaN]);
+    expect(rounded(2, "floor")).toEqual([0, -1, 3, -4, 2, NaN]);
+    expect(rounded(0, "floor")).toEqual([Infinity, -Infinity, Infinity, -Infinity, Infinity, Infinity]);
+    const w = tensor([3, 5], { requiresGrad: true });
+    div(w, w, { roundingMode: "floor" })
+      .add(w)
+      .backward(tensor([1, 2]));
+    expect(w.grad!.toArray()).toEqual([1, 2]);
+  });
+
   it("are refused where PyTorch refuses them", () => {
     expect(() => sub(flags, flags)).toThrow("Subtraction, the `-` operator, with two bool tensors is not supported.");
     expect(() => neg(flags)).toThrow("Negation, the `-` operator, on a bool tensor is not supported.");
