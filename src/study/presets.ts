@@ -29,8 +29,8 @@ interface Size {
 const SIZES: Readonly<Record<PresetName, Size>> = {
   quick: {
     seeds: 1,
-    speed: { steps: 3000, evaluations: 40, seeds: 1 },
-    sweep: { steps: 400, testSamples: 2000 },
+    speed: { steps: 6000, evaluations: 40, seeds: 1 },
+    sweep: { steps: 800, testSamples: 2000 },
     stds: [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
     rates: [0.01, 0.03, 0.1, 0.3, 1, 3, 10],
     generalization: { seeds: 3, steps: 600, trainSamples: 2000 },
@@ -53,7 +53,7 @@ export const presetNames = Object.keys(SIZES) as PresetName[];
 
 /** Samples a batch, from the paper. */
 const BATCH = 60;
-const STD = 0.1;
+const STD = 0.05;
 const MLP = "784-100-100-100-10";
 const CNN = "4 × Conv2d(3×3, stride=2), 1-8-16-32-32 channels · Linear(128, 10)";
 /** Learning rate of the convolutional network for a batch of 32; it goes in proportion to the batch (Goyal et al. 2017; Wu & He 2018). */
