@@ -1,6 +1,6 @@
 /*
- * Sums down the columns of [rows, columns], in float64, many columns side by side. Rows are taken in blocks that stay in the first cache while groups of
- * eight columns walk down them.
+ * Sums down columns, in float64, many columns side by side; rows lie `all` elements apart, of which `columns` are summed. Rows are taken in blocks that stay
+ * in the first cache while groups of eight columns walk down them.
  */
 import { widen, widenHigh } from "./rows";
 
@@ -20,9 +20,9 @@ function addTo(sums: usize, v: v128): void {
 }
 
 /** sums[c] += Σ x[r, c] */
-export function columnSums<T>(sums: usize, x: usize, rows: usize, columns: usize): void {
+export function columnSums<T>(sums: usize, x: usize, rows: usize, columns: usize, all: usize): void {
   const size: usize = sizeof<T>();
-  const row = columns * size;
+  const row = all * size;
   const step = rowsPerBlock(row);
   for (let r: usize = 0; r < rows; r += step) {
     const first = x + r * row;
@@ -56,9 +56,9 @@ export function columnSums<T>(sums: usize, x: usize, rows: usize, columns: usize
 }
 
 /** sums[c] += Σ (x[r, c] − means[c])², the means in float64 */
-function columnSquares<T>(sums: usize, x: usize, rows: usize, columns: usize, means: usize): void {
+function columnSquares<T>(sums: usize, x: usize, rows: usize, columns: usize, all: usize, means: usize): void {
   const size: usize = sizeof<T>();
-  const row = columns * size;
+  const row = all * size;
   const step = rowsPerBlock(row);
   for (let r: usize = 0; r < rows; r += step) {
     const first = x + r * row;
@@ -104,17 +104,25 @@ function columnSquares<T>(sums: usize, x: usize, rows: usize, columns: usize, me
 }
 
 /** Mean and Σ (x − mean)² of every column. `scratch` holds two float64 of each. */
-export function columnMoments<T>(mean: usize, m2: usize, x: usize, rows: usize, columns: usize, scratch: usize): void {
+export function columnMoments<T>(
+  mean: usize,
+  m2: usize,
+  x: usize,
+  rows: usize,
+  columns: usize,
+  all: usize,
+  scratch: usize,
+): void {
   const means = scratch;
   const squares = scratch + columns * 8;
   memory.fill(scratch, 0, columns * 16);
-  columnSums<T>(means, x, rows, columns);
+  columnSums<T>(means, x, rows, columns, all);
   for (let c: usize = 0; c < columns; c++) {
     const m = rows > 0 ? load<f64>(means + c * 8) / <f64>rows : 0;
     store<f64>(means + c * 8, m);
     store<T>(mean + c * sizeof<T>(), <T>m);
   }
-  columnSquares<T>(squares, x, rows, columns, means);
+  columnSquares<T>(squares, x, rows, columns, all, means);
   for (let c: usize = 0; c < columns; c++) store<T>(m2 + c * sizeof<T>(), <T>load<f64>(squares + c * 8));
 }
 
@@ -126,11 +134,12 @@ export function columnGradSums<T>(
   x: usize,
   rows: usize,
   columns: usize,
+  all: usize,
   mean: usize,
 ): void {
   const size: usize = sizeof<T>();
   const lanes: usize = 16 / size;
-  const row = columns * size;
+  const row = all * size;
   const step = rowsPerBlock(2 * row);
   const behind = x - g;
   memory.fill(sums, 0, columns * 8);

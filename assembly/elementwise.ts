@@ -1,5 +1,5 @@
 import { BLOCK, BLOCK_BYTES, BLOCKS, copyRest, pack, REST } from "./scratch";
-import { advance, operand } from "./strided";
+import { advance, operand, seek } from "./strided";
 
 /*
  * Elementwise kernels of several strided inputs, row by row. The loops know two kinds of input: contiguous, and one vector
@@ -199,7 +199,16 @@ function binaryRow<T>(
 }
 
 /** Operands a and b; out is contiguous. Steps are in bytes. */
-function binaryOf<T>(op: i32, out: usize, axes: usize, n: usize, aStep: usize, bStep: usize, scratch: usize): void {
+function binaryOf<T>(
+  op: i32,
+  out: usize,
+  axes: usize,
+  rows: usize,
+  n: usize,
+  aStep: usize,
+  bStep: usize,
+  scratch: usize,
+): void {
   const outBytes: usize = op < 10 ? sizeof<T>() : 1;
   const packed = (aStep !== 0 && aStep !== sizeof<T>()) || (bStep !== 0 && bStep !== sizeof<T>());
   const atOnce = packed ? BLOCK : n;
@@ -211,25 +220,32 @@ function binaryOf<T>(op: i32, out: usize, axes: usize, n: usize, aStep: usize, b
       binaryRow<T>(op, out, a + i * aStep, aStep, b + i * bStep, bStep, count, scratch);
       out += count * outBytes;
     }
-  } while (advance(scratch, axes));
+  } while (--rows && advance(scratch, axes));
 }
 
-/** Binary operations and comparisons; their numbers and the dtypes' are in src/kernels/wasm/elementwise.ts */
+/**
+ * Binary operations and comparisons over `rows` rows of n elements, from row number `first` of the odometer at `source` on; their numbers and the dtypes'
+ * are in src/kernels/wasm/elementwise.ts
+ */
 export function binary(
   op: i32,
   dtype: i32,
   out: usize,
   axes: usize,
+  rows: usize,
   n: usize,
   aStep: usize,
   bStep: usize,
+  first: usize,
+  source: usize,
   scratch: usize,
 ): void {
-  if (dtype === 0) binaryOf<f32>(op, out, axes, n, aStep, bStep, scratch);
-  if (dtype === 1) binaryOf<f64>(op, out, axes, n, aStep, bStep, scratch);
-  if (dtype === 2) binaryOf<i32>(op, out, axes, n, aStep, bStep, scratch);
-  if (dtype === 3) binaryOf<i64>(op, out, axes, n, aStep, bStep, scratch);
-  if (dtype === 4) binaryOf<u8>(op, out, axes, n, aStep, bStep, scratch);
+  seek(scratch, source, axes, first, aStep, bStep, 0);
+  if (dtype === 0) binaryOf<f32>(op, out, axes, rows, n, aStep, bStep, scratch);
+  if (dtype === 1) binaryOf<f64>(op, out, axes, rows, n, aStep, bStep, scratch);
+  if (dtype === 2) binaryOf<i32>(op, out, axes, rows, n, aStep, bStep, scratch);
+  if (dtype === 3) binaryOf<i64>(op, out, axes, rows, n, aStep, bStep, scratch);
+  if (dtype === 4) binaryOf<u8>(op, out, axes, rows, n, aStep, bStep, scratch);
 }
 
 /** Operands condition, a and b. */
@@ -264,6 +280,7 @@ function whereRow<T>(
 function whereOf<T>(
   out: usize,
   axes: usize,
+  rows: usize,
   n: usize,
   conditionStep: usize,
   aStep: usize,
@@ -280,7 +297,7 @@ function whereOf<T>(
       whereRow<T>(out, ci, conditionStep, a + i * aStep, aStep, b + i * bStep, bStep, count, scratch);
       out += count * sizeof<T>();
     }
-  } while (advance(scratch, axes));
+  } while (--rows && advance(scratch, axes));
 }
 
 /** out = condition ? a : b over items of 1, 4 or 8 bytes. Operands condition, a and b. */
@@ -288,15 +305,19 @@ export function where(
   itemBytes: i32,
   out: usize,
   axes: usize,
+  rows: usize,
   n: usize,
   conditionStep: usize,
   aStep: usize,
   bStep: usize,
+  first: usize,
+  source: usize,
   scratch: usize,
 ): void {
-  if (itemBytes === 4) whereOf<u32>(out, axes, n, conditionStep, aStep, bStep, scratch);
-  else if (itemBytes === 8) whereOf<u64>(out, axes, n, conditionStep, aStep, bStep, scratch);
-  else whereOf<u8>(out, axes, n, conditionStep, aStep, bStep, scratch);
+  seek(scratch, source, axes, first, conditionStep, aStep, bStep);
+  if (itemBytes === 4) whereOf<u32>(out, axes, rows, n, conditionStep, aStep, bStep, scratch);
+  else if (itemBytes === 8) whereOf<u64>(out, axes, rows, n, conditionStep, aStep, bStep, scratch);
+  else whereOf<u8>(out, axes, rows, n, conditionStep, aStep, bStep, scratch);
 }
 
 function axpy<T>(y: usize, x: usize, n: usize, alpha: T, scratch: usize): void {

@@ -1,5 +1,5 @@
 import { copyRest } from "./scratch";
-import { advance, operand } from "./strided";
+import { advance, operand, seek } from "./strided";
 
 function fill<T>(out: usize, n: usize, value: T): void {
   const end = out + n * sizeof<T>();
@@ -79,25 +79,37 @@ export function copyBytes(to: usize, from: usize, bytes: usize): void {
   copyRest(to, from, bytes & 15);
 }
 
-/** Operands out and x: rows of `bytes` contiguous bytes. */
-export function copyRows(axes: usize, bytes: usize, scratch: usize): void {
+/** Operands out and x: `rows` rows of `bytes` contiguous bytes, from row number `first` of the odometer at `source` on. */
+export function copyRows(axes: usize, rows: usize, bytes: usize, first: usize, source: usize, scratch: usize): void {
+  seek(scratch, source, axes, first, 1, 1, 0);
   do copyBytes(operand(scratch, 0), operand(scratch, 1), bytes);
-  while (advance(scratch, axes));
+  while (--rows && advance(scratch, axes));
 }
 
-function copySteps<T>(axes: usize, n: usize, outStep: usize, xStep: usize, scratch: usize): void {
+function copySteps<T>(axes: usize, rows: usize, n: usize, outStep: usize, xStep: usize, scratch: usize): void {
   do {
     let out = operand(scratch, 0);
     let x = operand(scratch, 1);
     for (let i: usize = 0; i < n; i++, out += outStep, x += xStep) store<T>(out, load<T>(x));
-  } while (advance(scratch, axes));
+  } while (--rows && advance(scratch, axes));
 }
 
-/** Operands out and x: rows of n items, each a step in bytes from the one before. */
-export function copyStepped(itemBytes: i32, axes: usize, n: usize, outStep: usize, xStep: usize, scratch: usize): void {
-  if (itemBytes === 4) copySteps<u32>(axes, n, outStep, xStep, scratch);
-  else if (itemBytes === 8) copySteps<u64>(axes, n, outStep, xStep, scratch);
-  else copySteps<u8>(axes, n, outStep, xStep, scratch);
+/** Operands out and x: rows of n items, each a step in bytes from the one before; rows as in copyRows. */
+export function copyStepped(
+  itemBytes: i32,
+  axes: usize,
+  rows: usize,
+  n: usize,
+  outStep: usize,
+  xStep: usize,
+  first: usize,
+  source: usize,
+  scratch: usize,
+): void {
+  seek(scratch, source, axes, first, outStep, xStep, 0);
+  if (itemBytes === 4) copySteps<u32>(axes, rows, n, outStep, xStep, scratch);
+  else if (itemBytes === 8) copySteps<u64>(axes, rows, n, outStep, xStep, scratch);
+  else copySteps<u8>(axes, rows, n, outStep, xStep, scratch);
 }
 
 /** A 4 × 4 block of 32-bit items. */
@@ -145,21 +157,25 @@ function transposePlane<T>(out: usize, outStride: usize, x: usize, xStride: usiz
   }
 }
 
-/** Operands out and x: planes that lie row by row in out and column by column in x. */
+/** Operands out and x: `planes` planes that lie row by row in out and column by column in x; from number `first` on. */
 export function transpose(
   itemBytes: i32,
   axes: usize,
+  planes: usize,
   rows: usize,
   columns: usize,
   outStride: usize,
   xStride: usize,
+  first: usize,
+  source: usize,
   scratch: usize,
 ): void {
+  seek(scratch, source, axes, first, outStride, itemBytes, 0);
   do {
     const out = operand(scratch, 0);
     const x = operand(scratch, 1);
     if (itemBytes === 4) transposePlane<u32>(out, outStride, x, xStride, rows, columns);
     else if (itemBytes === 8) transposePlane<u64>(out, outStride, x, xStride, rows, columns);
     else transposePlane<u8>(out, outStride, x, xStride, rows, columns);
-  } while (advance(scratch, axes));
+  } while (--planes && advance(scratch, axes));
 }

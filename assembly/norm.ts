@@ -1,6 +1,6 @@
 /*
- * Normalization by channels: x is [outer, channels, inner]. A channel's rows are walked one after another when inner > 1; when inner is 1 the channels
- * lie side by side, see columns.ts.
+ * Normalization by channels: x is [outer, all, inner], of which `channels` are done, from the given addresses on. A channel's rows are walked one after
+ * another when inner > 1; when inner is 1 the channels lie side by side, see columns.ts.
  */
 import { columnGradRow, columnGradSums, columnMoments, columnScaleRow } from "./columns";
 import { exactFma, scaleRow, scaleRowBy } from "./exact";
@@ -15,15 +15,16 @@ function momentsByChannel<T>(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   scratch: usize,
 ): void {
   const size: usize = sizeof<T>();
   if (inner === 1) {
-    columnMoments<T>(mean, m2, x, outer, channels, scratch);
+    columnMoments<T>(mean, m2, x, outer, channels, all, scratch);
     return;
   }
   const row = inner * size;
-  const stride = channels * row;
+  const stride = all * row;
   const end = outer * stride;
   const count = <f64>outer * <f64>inner;
   for (let c: usize = 0; c < channels; c++) {
@@ -81,6 +82,7 @@ function normalizeByChannel<T>(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
@@ -99,7 +101,7 @@ function normalizeByChannel<T>(
     store<T>(beta + at, exactFma<T>(<T>-load<T>(mean + at), a, b));
   }
   if (inner === 1) {
-    const bytes = channels * size;
+    const bytes = all * size;
     for (let o: usize = 0; o < outer; o++) scaleRowBy<T>(y + o * bytes, x + o * bytes, channels, alpha, beta, fused);
     return;
   }
@@ -109,6 +111,7 @@ function normalizeByChannel<T>(
       scaleRow<T>(y + p, x + p, inner, load<T>(alpha + at), load<T>(beta + at), fused);
       p += inner * size;
     }
+    p += (all - channels) * inner * size;
   }
 }
 
@@ -122,6 +125,7 @@ function normalizeByChannelGrad<T>(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
@@ -130,7 +134,7 @@ function normalizeByChannelGrad<T>(
 ): void {
   const size: usize = sizeof<T>();
   const row = inner * size;
-  const stride = channels * row;
+  const stride = all * row;
   const count = <f64>outer * <f64>inner;
   const needsSums = batchStatistics || gWeight !== 0 || gBias !== 0;
   const columns = inner === 1;
@@ -138,7 +142,7 @@ function normalizeByChannelGrad<T>(
   const gMeans = products + channels * 8;
   const ks = gMeans + channels * size;
   const weights = ks + channels * size;
-  if (columns && needsSums) columnGradSums<T>(scratch, products, g, x, outer, channels, mean);
+  if (columns && needsSums) columnGradSums<T>(scratch, products, g, x, outer, channels, all, mean);
   for (let c: usize = 0; c < channels; c++) {
     const at = c * size;
     const m = load<T>(mean + at);
@@ -186,9 +190,10 @@ export function momentsByChannelF32(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   scratch: usize,
 ): void {
-  momentsByChannel<f32>(mean, m2, x, outer, channels, inner, scratch);
+  momentsByChannel<f32>(mean, m2, x, outer, channels, inner, all, scratch);
 }
 
 export function momentsByChannelF64(
@@ -198,9 +203,10 @@ export function momentsByChannelF64(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   scratch: usize,
 ): void {
-  momentsByChannel<f64>(mean, m2, x, outer, channels, inner, scratch);
+  momentsByChannel<f64>(mean, m2, x, outer, channels, inner, all, scratch);
 }
 
 export function finishMomentsF32(
@@ -245,6 +251,7 @@ export function normalizeByChannelF32(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
@@ -252,7 +259,7 @@ export function normalizeByChannelF32(
   scratch: usize,
   fused: bool,
 ): void {
-  normalizeByChannel<f32>(y, x, outer, channels, inner, mean, invstd, weight, bias, scratch, fused);
+  normalizeByChannel<f32>(y, x, outer, channels, inner, all, mean, invstd, weight, bias, scratch, fused);
 }
 
 export function normalizeByChannelF64(
@@ -261,6 +268,7 @@ export function normalizeByChannelF64(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
@@ -268,7 +276,7 @@ export function normalizeByChannelF64(
   scratch: usize,
   fused: bool,
 ): void {
-  normalizeByChannel<f64>(y, x, outer, channels, inner, mean, invstd, weight, bias, scratch, fused);
+  normalizeByChannel<f64>(y, x, outer, channels, inner, all, mean, invstd, weight, bias, scratch, fused);
 }
 
 export function normalizeByChannelGradF32(
@@ -280,6 +288,7 @@ export function normalizeByChannelGradF32(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
@@ -295,6 +304,7 @@ export function normalizeByChannelGradF32(
     outer,
     channels,
     inner,
+    all,
     mean,
     invstd,
     weight,
@@ -312,6 +322,7 @@ export function normalizeByChannelGradF64(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
@@ -327,6 +338,7 @@ export function normalizeByChannelGradF64(
     outer,
     channels,
     inner,
+    all,
     mean,
     invstd,
     weight,

@@ -1,17 +1,26 @@
-/* Sums of every channel of [outer, channels, inner], in float64. */
+/* Sums of channels of [outer, all, inner], in float64; `channels` of them from the given addresses on. */
 import { columnSums } from "./columns";
 import { sumRow } from "./rows";
 
-function sumByChannel<T>(out: usize, x: usize, outer: usize, channels: usize, inner: usize, scratch: usize): void {
+function sumByChannel<T>(
+  out: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  all: usize,
+  scratch: usize,
+): void {
   const size: usize = sizeof<T>();
   memory.fill(scratch, 0, channels * 8);
-  if (inner === 1) columnSums<T>(scratch, x, outer, channels);
+  if (inner === 1) columnSums<T>(scratch, x, outer, channels, all);
   else {
     for (let o: usize = 0; o < outer; o++) {
       for (let at = scratch; at < scratch + channels * 8; at += 8) {
         store<f64>(at, load<f64>(at) + sumRow<T>(x, inner));
         x += inner * size;
       }
+      x += (all - channels) * inner * size;
     }
   }
   for (let c: usize = 0; c < channels; c++) store<T>(out + c * size, <T>load<f64>(scratch + c * 8));
@@ -24,9 +33,10 @@ export function sumByChannelF32(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   scratch: usize,
 ): void {
-  sumByChannel<f32>(out, x, outer, channels, inner, scratch);
+  sumByChannel<f32>(out, x, outer, channels, inner, all, scratch);
 }
 
 export function sumByChannelF64(
@@ -35,7 +45,8 @@ export function sumByChannelF64(
   outer: usize,
   channels: usize,
   inner: usize,
+  all: usize,
   scratch: usize,
 ): void {
-  sumByChannel<f64>(out, x, outer, channels, inner, scratch);
+  sumByChannel<f64>(out, x, outer, channels, inner, all, scratch);
 }

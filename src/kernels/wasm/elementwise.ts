@@ -13,19 +13,25 @@ export interface ElementwiseExports extends UnaryExports {
     dtype: number,
     out: Pointer,
     axes: number,
+    rows: number,
     n: number,
     aStep: number,
     bStep: number,
+    first: number,
+    source: Pointer,
     scratch: Pointer,
   ): void;
   where(
     itemBytes: number,
     out: Pointer,
     axes: number,
+    rows: number,
     n: number,
     conditionStep: number,
     aStep: number,
     bStep: number,
+    first: number,
+    source: Pointer,
     scratch: Pointer,
   ): void;
 }
@@ -65,7 +71,7 @@ export function elementwiseKernels(wasm: ElementwiseExports, reference: Elementw
     const bStep = axes.strides[1][inner] * item;
     axes.remove(inner);
     axes.write(a, item, b, item);
-    wasm.binary(op, NUMBER[dtype], out, axes.rank, n, aStep, bStep, ARGUMENTS);
+    wasm.binary(op, NUMBER[dtype], out, axes.rank, axes.rows(), n, aStep, bStep, 0, ARGUMENTS, ARGUMENTS);
   }
 
   return {
@@ -99,7 +105,7 @@ export function elementwiseKernels(wasm: ElementwiseExports, reference: Elementw
       const bStep = axes.strides[2][inner] * item;
       axes.remove(inner);
       axes.write(condition, 1, a, item, b, item);
-      wasm.where(item, out, axes.rank, n, conditionStep, aStep, bStep, ARGUMENTS);
+      wasm.where(item, out, axes.rank, axes.rows(), n, conditionStep, aStep, bStep, 0, ARGUMENTS, ARGUMENTS);
     },
   };
 }

@@ -24,6 +24,7 @@ type SumByChannel = (
   outer: number,
   channels: number,
   inner: number,
+  all: number,
   scratch: Pointer,
 ) => void;
 
@@ -62,7 +63,7 @@ export function linearKernels(wasm: LinearExports, heap: Heap, reference: Linear
     sumByChannel(dtype, out, x, outer, channels, inner) {
       const kernel = dtype === "float32" ? wasm.sumByChannelF32 : wasm.sumByChannelF64;
       const scratch = heap.alloc(8 * channels);
-      kernel(out, x, outer, channels, inner, scratch);
+      kernel(out, x, outer, channels, inner, channels, scratch);
       heap.free(scratch);
     },
   };

@@ -12,15 +12,28 @@ export interface MemoryExports {
   fillU8(out: Pointer, n: number, value: number): void;
   convertDtype(from: number, to: number, out: Pointer, x: Pointer, n: number): void;
   copyBytes(out: Pointer, x: Pointer, bytes: number): void;
-  copyRows(axes: number, bytes: number, scratch: Pointer): void;
-  copyStepped(itemBytes: number, axes: number, n: number, outStep: number, xStep: number, scratch: Pointer): void;
+  copyRows(axes: number, rows: number, bytes: number, first: number, source: Pointer, scratch: Pointer): void;
+  copyStepped(
+    itemBytes: number,
+    axes: number,
+    rows: number,
+    n: number,
+    outStep: number,
+    xStep: number,
+    first: number,
+    source: Pointer,
+    scratch: Pointer,
+  ): void;
   transpose(
     itemBytes: number,
     axes: number,
+    planes: number,
     rows: number,
     columns: number,
     outStride: number,
     xStride: number,
+    first: number,
+    source: Pointer,
     scratch: Pointer,
   ): void;
 }
@@ -64,7 +77,7 @@ export function memoryKernels(wasm: MemoryExports): MemoryKernels {
       if ((outStep === 1 && xStep === 1) || n === 1) {
         if (axes.rank === 0) return wasm.copyBytes(out, x, n * itemBytes);
         axes.write(out, itemBytes, x, itemBytes);
-        return wasm.copyRows(axes.rank, n * itemBytes, ARGUMENTS);
+        return wasm.copyRows(axes.rank, axes.rows(), n * itemBytes, 0, ARGUMENTS, ARGUMENTS);
       }
       const along = outStep === 1 ? axes.strides[1].subarray(0, axes.rank).indexOf(1) : -1;
       if (along >= 0) {
@@ -72,10 +85,13 @@ export function memoryKernels(wasm: MemoryExports): MemoryKernels {
         const outStride = axes.strides[0][along] * itemBytes;
         axes.remove(along);
         axes.write(out, itemBytes, x, itemBytes);
-        return wasm.transpose(itemBytes, axes.rank, rows, n, outStride, xStep * itemBytes, ARGUMENTS);
+        const xStride = xStep * itemBytes;
+        const planes = axes.rows();
+        return wasm.transpose(itemBytes, axes.rank, planes, rows, n, outStride, xStride, 0, ARGUMENTS, ARGUMENTS);
       }
       axes.write(out, itemBytes, x, itemBytes);
-      wasm.copyStepped(itemBytes, axes.rank, n, outStep * itemBytes, xStep * itemBytes, ARGUMENTS);
+      const [outBytes, xBytes] = [outStep * itemBytes, xStep * itemBytes];
+      wasm.copyStepped(itemBytes, axes.rank, axes.rows(), n, outBytes, xBytes, 0, ARGUMENTS, ARGUMENTS);
     },
   };
 }

@@ -9,6 +9,7 @@ type MomentsByChannel = (
   outer: number,
   channels: number,
   inner: number,
+  all: number,
   scratch: Pointer,
 ) => void;
 type FinishMoments = (
@@ -29,6 +30,7 @@ type NormalizeByChannel = (
   outer: number,
   channels: number,
   inner: number,
+  all: number,
   mean: Pointer,
   invstd: Pointer,
   weight: Pointer,
@@ -45,6 +47,7 @@ type NormalizeByChannelGrad = (
   outer: number,
   channels: number,
   inner: number,
+  all: number,
   mean: Pointer,
   invstd: Pointer,
   weight: Pointer,
@@ -120,7 +123,7 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
   return {
     momentsByChannel(dtype, mean, m2, x, outer, channels, inner) {
       const kernel = is32(dtype) ? wasm.momentsByChannelF32 : wasm.momentsByChannelF64;
-      withScratch(16 * channels, (scratch) => kernel(mean, m2, x, outer, channels, inner, scratch));
+      withScratch(16 * channels, (scratch) => kernel(mean, m2, x, outer, channels, inner, channels, scratch));
     },
     finishMoments(dtype, invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum) {
       const kernel = is32(dtype) ? wasm.finishMomentsF32 : wasm.finishMomentsF64;
@@ -133,7 +136,7 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
     normalizeByChannel(dtype, y, x, outer, channels, inner, mean, invstd, weight, bias) {
       const kernel = is32(dtype) ? wasm.normalizeByChannelF32 : wasm.normalizeByChannelF64;
       withScratch(16 * channels, (scratch) =>
-        kernel(y, x, outer, channels, inner, mean, invstd, weight, bias, scratch, fused),
+        kernel(y, x, outer, channels, inner, channels, mean, invstd, weight, bias, scratch, fused),
       );
     },
     normalizeByChannelGrad(
@@ -153,7 +156,22 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
     ) {
       const kernel = is32(dtype) ? wasm.normalizeByChannelGradF32 : wasm.normalizeByChannelGradF64;
       withScratch(40 * channels, (scratch) =>
-        kernel(gx, gWeight, gBias, g, x, outer, channels, inner, mean, invstd, weight, batchStatistics, scratch),
+        kernel(
+          gx,
+          gWeight,
+          gBias,
+          g,
+          x,
+          outer,
+          channels,
+          inner,
+          channels,
+          mean,
+          invstd,
+          weight,
+          batchStatistics,
+          scratch,
+        ),
       );
     },
     momentsByRow(dtype, mean, invstd, x, rows, length, eps) {

@@ -48,6 +48,39 @@ const convert: Split = {
   },
 };
 
+/**
+ * Kernels that walk an odometer: `axes` is the place of its number of axes, followed by those of rows and of n. Without axes the one row is cut (at elements, or at
+ * the rows of a plane), else between rows. `out` is where a contiguous output is, of `outBytes` an element.
+ */
+function strided(
+  axes: number,
+  first: number,
+  work: number,
+  out = -1,
+  outBytes: (args: readonly number[]) => number = () => 0,
+): Split {
+  const items = (args: readonly number[]) => (args[axes] === 0 ? axes + 2 : axes + 1);
+  return {
+    items,
+    work: (args) => (args[axes] === 0 ? work : work * args[axes + 2]),
+    grain: (args) => (args[axes] === 0 ? 1024 : 1),
+    scratch: first + 2,
+    steps(args, steps) {
+      steps[first] = 1;
+      if (out >= 0) steps[out] = outBytes(args) * (args[axes] === 0 ? 1 : args[axes + 2]);
+    },
+  };
+}
+
+/** Comparisons, from operation 10 on, write bytes. */
+const binaryBytes = ([op, dtype]: readonly number[]) => (op < 10 ? DTYPE_BYTES[dtype] : 1);
+
+const transpose: Split = {
+  ...strided(1, 7, 2),
+  work: (args) => (args[1] === 0 ? 2 * args[4] : 2 * args[3] * args[4]),
+  grain: (args) => (args[1] === 0 ? 16 : 1),
+};
+
 const memory: Record<string, Split> = {
   fillF32: flat(1, [0], 4),
   fillF64: flat(1, [0], 8, 2),
@@ -56,6 +89,9 @@ const memory: Record<string, Split> = {
   fillU8: flat(1, [0], 1, 0.25),
   convertDtype: convert,
   copyBytes: flat(2, [0, 1], 1, 0.25),
+  copyRows: strided(0, 3, 0.25),
+  copyStepped: strided(1, 6, 2),
+  transpose,
 };
 
 /** Reductions of [outer, size, inner] float32 by their outer axis: `places` are arrays of that shape, `reduced` of [outer, inner]. */
@@ -96,6 +132,32 @@ const reductions: Record<string, Split> = {
   softmaxGradF32: outer(4, [1, 2, 3], [], 2),
 };
 
+/** Channels side by side are cut where a cache line ends and no group of vectors is torn. */
+const channelGrain = (inner: number) => (inner === 1 ? 32 : 1);
+
+/** Kernels over [outer, all, inner] by channels, whose number `items` is: `places` are arrays of that shape, `perChannel` have one element of a channel. */
+function channels(
+  items: number,
+  places: readonly number[],
+  perChannel: readonly number[],
+  bytes: number,
+  work: number,
+  scratch: number,
+  scratchBytes: number,
+): Split {
+  return {
+    items,
+    work: (args) => work * args[items - 1] * args[items + 1],
+    grain: (args) => channelGrain(args[items + 1]),
+    scratch,
+    scratchBytes: (args) => scratchBytes * args[items],
+    steps(args, steps) {
+      for (const place of places) steps[place] = optional(args[place], args[items + 1] * bytes);
+      for (const place of perChannel) steps[place] = optional(args[place], bytes);
+    },
+  };
+}
+
 const momentsByRow = (bytes: number): Split => ({
   items: 3,
   work: (args) => 2 * args[4],
@@ -120,6 +182,10 @@ const normalizeByRow = (bytes: number): Split => ({
 });
 
 const norms: Record<string, Split> = {
+  ...floats("sumByChannel", (bytes) => channels(3, [1], [0], bytes, 1, 6, 8)),
+  ...floats("momentsByChannel", (bytes) => channels(4, [2], [0, 1], bytes, 2, 7, 16)),
+  ...floats("normalizeByChannel", (bytes) => channels(3, [0, 1], [6, 7, 8, 9], bytes, 1, 10, 16)),
+  ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4], [1, 2, 9, 10, 11], bytes, 4, 13, 40)),
   ...floats("momentsByRow", momentsByRow),
   ...floats("normalizeByRow", normalizeByRow),
 };
@@ -171,6 +237,8 @@ const optimizers: Record<string, Split> = {
 /** How each kernel is cut; those that are not named run on one thread. */
 export const SPLITS: Readonly<Record<string, Split>> = {
   ...memory,
+  binary: strided(3, 8, 1, 2, binaryBytes),
+  where: strided(2, 8, 1, 1, ([itemBytes]) => itemBytes),
   ...floats("unary", unary),
   ...floats("unaryGrad", unaryGrad),
   ...floats("axpy", (bytes) => flat(2, [0, 1], bytes, 1, 4)),

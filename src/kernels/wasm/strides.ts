@@ -58,6 +58,13 @@ export class Axes {
     strides[2][at] = c;
   }
 
+  /** Rows that the odometer walks: the product of the axes that are left. */
+  rows(): number {
+    let rows = 1;
+    for (let axis = 0; axis < this.rank; axis++) rows *= this.sizes[axis];
+    return rows;
+  }
+
   /** Removes an axis, for a kernel that walks it itself. */
   remove(axis: number): void {
     if (axis === --this.rank) return;
