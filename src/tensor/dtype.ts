@@ -22,6 +22,9 @@ export function floatDType(dtype: DType, what: string): FloatDType {
   );
 }
 
+/** The distance from 1 to the next larger number, as torch.finfo(dtype).eps. */
+export const MACHINE_EPSILON: Readonly<Record<FloatDType, number>> = { float32: 2 ** -23, float64: 2 ** -52 };
+
 /** bool < uint8 < int32 < int64 < float32 < float64 */
 const RANK: Readonly<Record<DType, number>> = { bool: 0, uint8: 1, int32: 2, int64: 3, float32: 4, float64: 5 };
 

@@ -1,4 +1,4 @@
-import { batchNorm } from "../../functional/norm.ts";
+import { batchNorm } from "../../functional/norm-batch.ts";
 import { full } from "../../tensor/creation.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LoadReport, StateDict } from "../state-dict.ts";

@@ -1,4 +1,4 @@
-import { instanceNorm } from "../../functional/norm.ts";
+import { instanceNorm } from "../../functional/norm-batch.ts";
 import { squeeze, unsqueeze } from "../../ops/views.ts";
 import { sizeString } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

@@ -1,4 +1,4 @@
-import { layerNorm } from "../../functional/norm.ts";
+import { layerNorm } from "../../functional/norm-rows.ts";
 import { ones, zeros } from "../../tensor/creation.ts";
 import type { FloatDType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";

@@ -3,8 +3,12 @@ import { record } from "../../autograd/record.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType } from "../../tensor/dtype.ts";
 import { emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
+import { add } from "../arithmetic.ts";
+import { rsqrt } from "../pointwise.ts";
 import { contiguous } from "../views.ts";
-import { differentiableGradients, type Positions } from "./differentiable.ts";
+import { differentiableGradients } from "./differentiable.ts";
+import { type Affine, channelPositions, channelView } from "./layout.ts";
+import { applyTail, differentiableTailGrad, readByTail, type Tail, tailGrad } from "./tail.ts";
 
 /** Running statistics, updated in place: running = (1 − momentum)·running + momentum·batch. */
 export interface RunningStatistics {
@@ -14,37 +18,17 @@ export interface RunningStatistics {
   readonly momentum: number;
 }
 
-/** Mean and 1 / √(variance + eps) of every channel, and whether they were taken from the input itself. */
+/** Mean and 1 / √(variance + eps) of every channel. Where they are given rather than taken from the input, `given` is the variance. */
 interface ChannelStatistics {
   readonly mean: Tensor;
   readonly invstd: Tensor;
-  readonly ofBatch: boolean;
+  readonly given: Tensor | null;
 }
 
-/** The input seen as [outer, channels, inner]. */
-function channelView(x: Tensor): { outer: number; channels: number; inner: number } {
-  const [outer, channels] = x.shape;
-  let inner = 1;
-  for (let d = 2; d < x.ndim; d++) inner *= x.shape[d];
-  return { outer, channels, inner };
-}
+const NO_TAIL: Tail = { residual: null, activation: null };
 
-function channelPositions(x: Tensor): Positions {
-  return {
-    view: x.shape,
-    dims: x.shape.map((_, d) => d).filter((d) => d !== 1),
-    affine: x.shape.map((size, d) => (d === 1 ? size : 1)),
-  };
-}
-
-/** Scale and shift after normalizing: the part that batch and running statistics share. `x` is contiguous. */
-function normalize(
-  x: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
-  { mean, invstd, ofBatch }: ChannelStatistics,
-  eps: number,
-): Tensor {
+/** α = invstd·weight, β = −mean·α + bias, y = α·x + β; no history. */
+export function scaleAndShift(x: Tensor, { weight, bias }: Affine, mean: Tensor, invstd: Tensor): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
   const scale = weight && packed(weight);
@@ -62,40 +46,95 @@ function normalize(
     scale?.pointer ?? 0,
     shift?.pointer ?? 0,
   );
-  return record(
-    "NativeBatchNormBackward0",
-    y,
-    [x, weight, bias],
-    (g, needs) => {
-      if (isGradEnabled()) {
-        const fixed = ofBatch ? null : { mean, invstd };
-        return differentiableGradients(g, [x, weight, bias], needs, channelPositions(x), eps, fixed);
-      }
-      const upstream = packed(g);
-      const gx = needs[0] ? emptyTensor(x.shape, dtype) : null;
-      const gWeight = needs[1] ? emptyTensor([channels], dtype) : null;
-      const gBias = needs[2] ? emptyTensor([channels], dtype) : null;
-      backend().normalizeByChannelGrad(
-        dtype,
-        gx?.pointer ?? 0,
-        gWeight?.pointer ?? 0,
-        gBias?.pointer ?? 0,
-        upstream.pointer,
-        x.pointer,
-        outer,
-        channels,
-        inner,
-        mean.pointer,
-        invstd.pointer,
-        scale?.pointer ?? 0,
-        ofBatch,
-      );
-      if (upstream !== g) upstream.storage.release();
-      return [gx, gWeight, gBias];
-    },
-    [x, ...(weight ? [weight] : []), ...(ofBatch ? [] : [mean])],
-    ofBatch ? [mean, invstd] : [invstd],
+  return y;
+}
+
+/** Which gradients of a normalization are wanted. */
+export interface Needs {
+  readonly x: boolean;
+  readonly weight: boolean;
+  readonly bias: boolean;
+}
+
+/** Gradients of scaleAndShift, where the statistics depend on x (`ofBatch`) or do not; no history. `g` is contiguous. */
+export function channelGradients(
+  g: Tensor,
+  x: Tensor,
+  weight: Tensor | null,
+  mean: Tensor,
+  invstd: Tensor,
+  ofBatch: boolean,
+  needs: Needs,
+): { x: Tensor | null; weight: Tensor | null; bias: Tensor | null } {
+  const dtype = floatDType(x.dtype, "batch_norm");
+  const { outer, channels, inner } = channelView(x);
+  const scale = weight && packed(weight);
+  const gx = needs.x ? emptyTensor(x.shape, dtype) : null;
+  const gWeight = needs.weight ? emptyTensor([channels], dtype) : null;
+  const gBias = needs.bias ? emptyTensor([channels], dtype) : null;
+  backend().normalizeByChannelGrad(
+    dtype,
+    gx?.pointer ?? 0,
+    gWeight?.pointer ?? 0,
+    gBias?.pointer ?? 0,
+    g.pointer,
+    x.pointer,
+    outer,
+    channels,
+    inner,
+    mean.pointer,
+    invstd.pointer,
+    scale?.pointer ?? 0,
+    ofBatch,
   );
+  return { x: gx, weight: gWeight, bias: gBias };
+}
+
+/** 1 / √(variance + eps) in float64, rounded: what PyTorch's backward takes where its forward rounds every step. */
+export function exactInvstd(variance: Tensor, eps: number): Tensor {
+  const dtype = floatDType(variance.dtype, "batch_norm");
+  const out = emptyTensor(variance.shape, dtype);
+  const source = packed(variance);
+  // a variance is an m2 of one
+  backend().finishMoments(dtype, out.pointer, 0, 0, 0, source.pointer, variance.numel, 1, eps, 0);
+  if (source !== variance) source.storage.release();
+  return out;
+}
+
+/** Scale, shift and tail after the moments: the part that batch and given statistics share. `x` is contiguous. */
+function normalize(x: Tensor, affine: Affine, statistics: ChannelStatistics, eps: number, tail: Tail): Tensor {
+  const { mean, invstd, given } = statistics;
+  const { weight, bias } = affine;
+  const { residual, activation } = tail;
+  const y = scaleAndShift(x, affine, mean, invstd);
+  applyTail(y, tail);
+  const inputs = [x, weight, bias, residual];
+  // What was given may serve other calls; its root is found again in backward.
+  if (given) invstd.storage.release();
+  const compute = (g: Tensor, needs: readonly boolean[]) => {
+    if (isGradEnabled()) {
+      const again = () =>
+        given ? batchNormEval(x, affine, mean, given, eps) : batchNormTrain(x, affine, null, eps);
+      const before = activation ? differentiableTailGrad(g, tail, again()) : g;
+      const { outer, inner } = channelView(x);
+      const moments = given
+        ? { mean, invstd: rsqrt(add(given, eps)) }
+        : { count: outer * inner, eps, centred: true, flatIsZero: true };
+      const found = differentiableGradients([{ x, g: before, positions: channelPositions(x) }], affine, moments);
+      return [found.x[0], found.weight, found.bias, before];
+    }
+    const root = given ? exactInvstd(given, eps) : invstd;
+    const before = tailGrad(g, y, tail, () => scaleAndShift(x, affine, mean, root));
+    const wanted = { x: needs[0], weight: needs[1], bias: needs[2] };
+    const found = channelGradients(before, x, weight, mean, root, !given, wanted);
+    if (given) root.storage.release();
+    if (before !== g && !needs[3]) before.storage.release();
+    return [found.x, found.weight, found.bias, needs[3] ? before : null];
+  };
+  const read = readByTail(tail);
+  const saved = [x, weight, read === "output" ? y : null, ...(read === "input" ? [bias, residual] : [])];
+  const kept = [...saved, ...(given ? [mean, given] : [])].filter((tensor) => tensor !== null);
+  return record("NativeBatchNormBackward0", y, inputs, compute, kept, given ? [] : [mean, invstd]);
 }
 
 /**
@@ -104,10 +143,10 @@ function normalize(
  */
 export function batchNormTrain(
   x: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
+  affine: Affine,
   running: RunningStatistics | null,
   eps: number,
+  tail: Tail = NO_TAIL,
 ): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
   const input = contiguous(x);
@@ -136,21 +175,22 @@ export function batchNormTrain(
     update.variance.storage.version++;
   }
   m2.storage.release();
-  return normalize(input, weight, bias, { mean, invstd, ofBatch: true }, eps);
+  return normalize(input, affine, { mean, invstd, given: null }, eps, tail);
 }
 
 /** Batch normalization by given statistics, over [N, C, …]: evaluation. */
 export function batchNormEval(
   x: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
+  affine: Affine,
   mean: Tensor,
   variance: Tensor,
   eps: number,
+  tail: Tail = NO_TAIL,
 ): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
   const input = contiguous(x);
   const invstd = emptyTensor(variance.shape, dtype);
-  backend().invstd(dtype, invstd.pointer, packed(variance).pointer, variance.numel, eps);
-  return normalize(input, weight, bias, { mean: packed(mean), invstd, ofBatch: false }, eps);
+  const given = packed(variance);
+  backend().invstd(dtype, invstd.pointer, given.pointer, variance.numel, eps);
+  return normalize(input, affine, { mean: packed(mean), invstd, given }, eps, tail);
 }

@@ -1,61 +1,118 @@
-import { grad } from "../../autograd/engine.ts";
-import type { Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { add, mul, sub } from "../arithmetic.ts";
+import { add, div, mul, neg, sub } from "../arithmetic.ts";
+import { eq, where } from "../compare.ts";
 import { rsqrt, square } from "../pointwise.ts";
-import { mean } from "../reduction.ts";
+import { reduceToShape } from "../reduce-to-shape.ts";
+import { sum } from "../reduction.ts";
 import { reshape } from "../views.ts";
+import type { Affine, Positions } from "./layout.ts";
 
-/** Which positions share a mean, for the formula written in elementary operations. */
-export interface Positions {
-  /** x is seen in this shape, in which … */
-  readonly view: Shape;
-  /** … these dimensions are averaged over */
-  readonly dims: readonly number[];
-  /** the shape in which weight and bias meet x's own shape */
-  readonly affine: Shape;
+/*
+ * The gradients of a normalization in elementary operations, so that they can themselves be differentiated: what backward computes
+ * while its own history is recorded. The kernels compute the same in fewer passes.
+ */
+
+/** One input, and the gradient that reached its output. */
+export interface Part {
+  readonly x: Tensor;
+  readonly g: Tensor | null;
+  readonly positions: Positions;
+  /** false where a position takes no part in the moments; broadcasts with the view */
+  readonly mask?: Tensor | null;
 }
 
-/** Statistics that are given rather than taken from x. */
-interface Fixed {
+/** Moments that are taken from the inputs themselves, joint over all parts. */
+interface OwnMoments {
+  /** positions that share a mean */
+  readonly count: number | Tensor;
+  readonly eps: number;
+  /** false: no mean is subtracted (RMS norm) */
+  readonly centred: boolean;
+  /** no variance and no eps give 0, not NaN (batch norm) */
+  readonly flatIsZero: boolean;
+}
+
+/** Statistics that are given, [C]. */
+interface FixedMoments {
   readonly mean: Tensor;
   readonly invstd: Tensor;
 }
 
-/** y = (x − mean) / √(var + eps) · weight + bias in elementary operations, so that all its derivatives exist. */
-function formula(
-  x: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
-  positions: Positions,
-  eps: number,
-  fixed: Fixed | null,
-): Tensor {
-  const { view, dims, affine } = positions;
-  let y: Tensor;
-  if (fixed) {
-    y = mul(sub(x, reshape(fixed.mean, affine)), reshape(fixed.invstd, affine));
-  } else {
-    const seen = reshape(x, view);
-    const centred = sub(seen, mean(seen, dims, { keepdim: true }));
-    const variance = mean(square(centred), dims, { keepdim: true });
-    y = reshape(mul(centred, rsqrt(add(variance, eps))), x.shape);
-  }
-  if (weight) y = mul(y, reshape(weight, affine));
-  return bias ? add(y, reshape(bias, affine)) : y;
+export interface Gradients {
+  /** of each part's x */
+  readonly x: Tensor[];
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
 }
 
-/** Gradients of a normalization that can themselves be differentiated: what backward computes while gradients are recorded. */
+const present = <T>(items: readonly (T | null)[]) => items.filter((item): item is T => item !== null);
+const total = (items: readonly Tensor[]) => items.reduce((a, b) => add(a, b));
+
+function inverseRoot(variance: Tensor, { eps, flatIsZero }: OwnMoments): Tensor {
+  if (!flatIsZero || eps !== 0) return rsqrt(add(variance, eps));
+  const flat = eq(variance, 0);
+  return where(flat, 0, rsqrt(where(flat, 1, variance)));
+}
+
+/** Normalized inputs, in their views, and the gradients of x, from those of the normalized values. */
+function byOwnMoments(parts: readonly Part[], h: readonly (Tensor | null)[], moments: OwnMoments) {
+  const { count, centred } = moments;
+  const counted = (x: Tensor, i: number) => {
+    const { mask } = parts[i];
+    return mask ? where(mask, x, 0) : x;
+  };
+  const average = (items: readonly (Tensor | null)[]) =>
+    div(total(present(items.map((x, i) => x && sum(x, parts[i].positions.dims, { keepdim: true })))), count);
+  const seen = parts.map(({ x, positions }) => reshape(x, positions.view));
+  const mean = centred ? average(seen.map(counted)) : null;
+  const deviations = mean ? seen.map((x) => sub(x, mean)) : seen;
+  const invstd = inverseRoot(average(deviations.map(square).map(counted)), moments);
+  const normalized = deviations.map((x) => mul(x, invstd));
+  const slope = average(h.map((each, i) => each && mul(each, normalized[i])));
+  const level = centred ? average(h) : null;
+  const x = parts.map((_, i) => {
+    const shared = mul(normalized[i], slope);
+    const correction = counted(level ? add(shared, level) : shared, i);
+    const each = h[i];
+    return mul(each ? sub(each, correction) : neg(correction), invstd);
+  });
+  return { normalized, x };
+}
+
+function byFixedMoments(parts: readonly Part[], h: readonly (Tensor | null)[], { mean, invstd }: FixedMoments) {
+  const scale = reshape(invstd, parts[0].positions.affine);
+  const normalized = parts.map(({ x, positions }) => mul(sub(x, reshape(mean, positions.affine)), scale));
+  return { normalized, x: h.map((each, i) => mul(each ?? mul(parts[i].x, 0), scale)) };
+}
+
+/**
+ * Gradients of y = (x − mean)·invstd·weight + bias. With own moments, h = g·weight and x̂ the normalized x:
+ * gx = (h − E[h] − x̂·E[h·x̂])·invstd, where the last two terms reach only what took part in the moments.
+ */
 export function differentiableGradients(
-  g: Tensor,
-  inputs: readonly [Tensor, Tensor | null, Tensor | null],
-  needs: readonly boolean[],
-  positions: Positions,
-  eps: number,
-  fixed: Fixed | null = null,
-): (Tensor | null)[] {
-  const y = formula(...inputs, positions, eps, fixed);
-  const wanted = inputs.filter((input, i): input is Tensor => input !== null && needs[i]);
-  const found = grad([y], wanted, { gradOutputs: [g], createGraph: true });
-  return inputs.map((input, i) => (input && needs[i] ? found[wanted.indexOf(input)] : null));
+  parts: readonly Part[],
+  { weight, bias }: Affine,
+  moments: OwnMoments | FixedMoments,
+): Gradients {
+  const h = parts.map(({ g, positions: { view, affine } }) => {
+    if (!g) return null;
+    return reshape(weight ? mul(g, reshape(weight, affine)) : g, view);
+  });
+  const { normalized, x } = "invstd" in moments ? byFixedMoments(parts, h, moments) : byOwnMoments(parts, h, moments);
+  const sumOver = (like: Tensor, terms: readonly (Tensor | null)[]) =>
+    reshape(
+      total(present(terms.map((term, i) => term && reduceToShape(term, parts[i].positions.affine)))),
+      like.shape,
+    );
+  const gWeight = () => parts.map(({ g }, i) => g && mul(g, reshape(normalized[i], g.shape)));
+  return {
+    x: x.map((gx, i) => reshape(gx, parts[i].x.shape)),
+    weight: weight && sumOver(weight, gWeight()),
+    bias:
+      bias &&
+      sumOver(
+        bias,
+        parts.map(({ g }) => g),
+      ),
+  };
 }

@@ -6,6 +6,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { filled } from "../compute.ts";
 import { expand, reshape } from "../views.ts";
 import { batchNormTrain, type RunningStatistics } from "./batch-norm.ts";
+import type { Affine } from "./layout.ts";
 
 /** One value a channel becomes one value an image and channel: [C] to [N·C]. */
 function repeat(perChannel: Tensor, n: number): Tensor {
@@ -32,15 +33,15 @@ function averageInto(running: Tensor, perImage: Tensor, n: number): void {
  */
 export function instanceNormTrain(
   x: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
+  { weight, bias }: Affine,
   running: RunningStatistics | null,
   eps: number,
 ): Tensor {
   const [n, c] = x.shape;
   const seen = reshape(x, [1, n * c, numelOf(x.shape.slice(2))]);
+  const affine = { weight: weight && repeat(weight, n), bias: bias && repeat(bias, n) };
   const normalized = (statistics: RunningStatistics | null) =>
-    reshape(batchNormTrain(seen, weight && repeat(weight, n), bias && repeat(bias, n), statistics, eps), x.shape);
+    reshape(batchNormTrain(seen, affine, statistics, eps), x.shape);
   // For one image the repeated statistics would be the running ones themselves.
   if (!running || n <= 1 || x.numel === 0) return normalized(running);
   const { momentum } = running;

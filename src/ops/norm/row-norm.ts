@@ -3,37 +3,42 @@ import { record } from "../../autograd/record.ts";
 import type { RowShape } from "../../kernels/arguments.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType } from "../../tensor/dtype.ts";
-import { numelOf } from "../../tensor/shape.ts";
+import { numelOf, type Shape } from "../../tensor/shape.ts";
 import { emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
 import { contiguous } from "../views.ts";
-import { differentiableGradients, type Positions } from "./differentiable.ts";
+import { differentiableGradients } from "./differentiable.ts";
+import { type Affine, perChannel } from "./layout.ts";
 
-/** Normalization of every row by its own moments; `shape` says what a row is and how weight and bias lie over it. */
-function rowNorm(
-  name: string,
-  x: Tensor,
-  weight: Tensor | null,
-  bias: Tensor | null,
-  shape: RowShape,
-  eps: number,
-  positions: () => Positions,
-): Tensor {
+/** A normalization of every row by its own moments. */
+interface RowNorm {
+  /** PyTorch's name of the backward function */
+  readonly name: string;
+  /** what a row is, and how weight and bias lie over it */
+  readonly shape: RowShape;
+  /** the shape in which weight and bias meet x's own shape */
+  readonly affine: Shape;
+  /** false: no mean is subtracted (RMS norm) */
+  readonly centred: boolean;
+}
+
+function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, { name, shape, affine, centred }: RowNorm): Tensor {
   const dtype = floatDType(x.dtype, name);
   const input = contiguous(x);
   const { rows } = shape;
+  const length = shape.channels * shape.inner;
   const scale = weight && packed(weight);
   const shift = bias && packed(bias);
-  const mean = emptyTensor([rows], dtype);
+  const mean = centred ? emptyTensor([rows], dtype) : null;
   const invstd = emptyTensor([rows], dtype);
   const y = emptyTensor(x.shape, dtype);
   const kernels = backend();
-  kernels.momentsByRow(dtype, mean.pointer, invstd.pointer, input.pointer, rows, shape.channels * shape.inner, eps);
+  kernels.momentsByRow(dtype, mean?.pointer ?? 0, invstd.pointer, input.pointer, rows, length, eps);
   kernels.normalizeByRow(
     dtype,
     y.pointer,
     input.pointer,
     shape,
-    mean.pointer,
+    mean?.pointer ?? 0,
     invstd.pointer,
     scale?.pointer ?? 0,
     shift?.pointer ?? 0,
@@ -44,7 +49,10 @@ function rowNorm(
     [input, weight, bias],
     (g, needs) => {
       if (isGradEnabled()) {
-        return differentiableGradients(g, [input, weight, bias], needs, positions(), eps);
+        const part = { x: input, g, positions: { view: [rows, length], dims: [1], affine } };
+        const moments = { count: length, eps, centred, flatIsZero: false };
+        const found = differentiableGradients([part], { weight, bias }, moments);
+        return [found.x[0], found.weight, found.bias];
       }
       const upstream = packed(g);
       const gx = needs[0] ? emptyTensor(x.shape, dtype) : null;
@@ -58,7 +66,7 @@ function rowNorm(
         upstream.pointer,
         input.pointer,
         shape,
-        mean.pointer,
+        mean?.pointer ?? 0,
         invstd.pointer,
         scale?.pointer ?? 0,
       );
@@ -66,52 +74,36 @@ function rowNorm(
       return [gx, gWeight, gBias];
     },
     weight ? [input, weight] : [input],
-    [mean, invstd],
+    mean ? [mean, invstd] : [invstd],
   );
 }
 
-/** Layer normalization over the last dimensions, those of `normalizedShape`; weight and bias have that shape. */
-export function layerNorm(
-  x: Tensor,
-  normalizedShape: readonly number[],
-  weight: Tensor | null,
-  bias: Tensor | null,
-  eps: number,
-): Tensor {
-  const length = numelOf(normalizedShape);
-  const lead = x.ndim - normalizedShape.length;
-  const rows = numelOf(x.shape.slice(0, lead));
-  return rowNorm(
-    "NativeLayerNormBackward0",
-    x,
-    weight,
-    bias,
-    { rows, groups: 1, channels: length, inner: 1 },
-    eps,
-    () => ({
-      view: [rows, length],
-      dims: [1],
-      affine: normalizedShape,
-    }),
-  );
+/** Rows of the last dimensions, those of `normalizedShape`; weight and bias have that shape. */
+function byLastDimensions(name: string, x: Tensor, normalizedShape: Shape, centred: boolean): RowNorm {
+  const rows = numelOf(x.shape.slice(0, x.ndim - normalizedShape.length));
+  const shape = { rows, groups: 1, channels: numelOf(normalizedShape), inner: 1 };
+  return { name, shape, affine: normalizedShape, centred };
+}
+
+/** Layer normalization over the last dimensions: y = (x − mean) / √(var + eps) · weight + bias. */
+export function layerNorm(x: Tensor, normalizedShape: Shape, affine: Affine, eps: number): Tensor {
+  return rowNorm(x, affine, eps, byLastDimensions("NativeLayerNormBackward0", x, normalizedShape, true));
+}
+
+/** Root mean square normalization over the last dimensions: y = x / √(E[x²] + eps) · weight. */
+export function rmsNorm(x: Tensor, normalizedShape: Shape, weight: Tensor | null, eps: number): Tensor {
+  const rows = byLastDimensions("FusedRmsNormBackward0", x, normalizedShape, false);
+  return rowNorm(x, { weight, bias: null }, eps, rows);
 }
 
 /** Group normalization of [N, C, …] over groups of C / groups channels with all their positions; weight and bias are [C]. */
-export function groupNorm(x: Tensor, groups: number, weight: Tensor | null, bias: Tensor | null, eps: number): Tensor {
+export function groupNorm(x: Tensor, groups: number, affine: Affine, eps: number): Tensor {
   const [n, c] = x.shape;
-  const inner = numelOf(x.shape.slice(2));
-  const channels = c / groups;
-  return rowNorm(
-    "NativeGroupNormBackward0",
-    x,
-    weight,
-    bias,
-    { rows: n * groups, groups, channels, inner },
-    eps,
-    () => ({
-      view: [n * groups, channels * inner],
-      dims: [1],
-      affine: x.shape.map((size, d) => (d === 1 ? size : 1)),
-    }),
-  );
+  const shape = { rows: n * groups, groups, channels: c / groups, inner: numelOf(x.shape.slice(2)) };
+  return rowNorm(x, affine, eps, {
+    name: "NativeGroupNormBackward0",
+    shape,
+    affine: perChannel(x.shape),
+    centred: true,
+  });
 }
