@@ -4,13 +4,13 @@ import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
 import { numelOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { filled } from "../compute.ts";
-import { expand, reshape } from "../views.ts";
+import { contiguous, expand, reshape } from "../views.ts";
 import { batchNormTrain, type RunningStatistics } from "./batch-norm.ts";
 import type { Affine } from "./layout.ts";
 
-/** One value a channel becomes one value an image and channel: [C] to [N·C]. */
+/** One value a channel becomes one value an image and channel: [C] to [N·C], a copy (for one channel the reshape alone would be a view). */
 function repeat(perChannel: Tensor, n: number): Tensor {
-  return reshape(expand(reshape(perChannel, [1, -1]), [n, perChannel.numel]), [-1]);
+  return reshape(contiguous(expand(reshape(perChannel, [1, -1]), [n, perChannel.numel])), [-1]);
 }
 
 /** The average over the images of what every image made of the running statistics, [N·C] to [C]: summed in order in the dtype itself, as PyTorch does. */
