@@ -12,7 +12,7 @@ const MOST_BY_DEFAULT = 8;
 const SPINS = 4000;
 /** How long a worker may take for its part: this many ms and so many times what the dispatcher took for one. */
 const PATIENCE_MS = 1000;
-const PATIENCE_TIMES = 30;
+const PATIENCE_TIMES = 4;
 /** Waking up now and then makes a pause of the whole process count as one such time. */
 const WAIT_MS = 20;
 
