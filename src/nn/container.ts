@@ -1,6 +1,6 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, IndexRangeError } from "../util/errors.ts";
-import { indent, Module } from "./module.ts";
+import { Module } from "./module.ts";
 
 /** Children numbered from 0: what Sequential and ModuleList share. */
 abstract class NumberedModules extends Module implements Iterable<Module> {
@@ -13,6 +13,17 @@ abstract class NumberedModules extends Module implements Iterable<Module> {
 
   protected override ownChildren(): [string, Module][] {
     return [...this.#items.map((item, i): [string, Module] => [String(i), item]), ...super.ownChildren()];
+  }
+
+  protected override replaceChild(name: string, module: Module): void {
+    const at = this.ownChildren().findIndex(([own]) => own === name);
+    if (at < this.length) this.set(at, module);
+    else super.replaceChild(name, module);
+  }
+
+  protected override replaceChild(name: string, module: Module): void {
+    if (name in this.#items) this.set(Number(name), module);
+    else super.replaceChild(name, module);
   }
 
   /** Number of modules. */
@@ -67,18 +78,37 @@ function checked(module: Module): Module {
 }
 
 /**
- * Modules applied one after the other, as torch.nn.Sequential; keys are "0.", "1.", …
+ * Modules applied one after the other, as torch.nn.Sequential; keys are "0.", "1.", …, or the names of an object as those of PyTorch's OrderedDict.
  * @example
  * ```ts
  * import { nn, randn } from "evenkeel";
  * const model = new nn.Sequential(new nn.Linear(4, 3), new nn.BatchNorm1d(3), new nn.ReLU());
  * model.forward(randn([2, 4])).shape; // => [2, 3]
  * [...model.stateDict().keys()].at(-1); // => 1.num_batches_tracked
+ * const named = new nn.Sequential({ fc: new nn.Linear(4, 3), act: new nn.ReLU() });
+ * [...named.stateDict().keys()]; // => [fc.weight, fc.bias]
  * ```
  */
 export class Sequential extends NumberedModules {
-  constructor(...modules: Module[]) {
-    super(modules);
+  readonly #names: string[];
+
+  constructor(...modules: Module[] | [Readonly<Record<string, Module>>]) {
+    const [first] = modules;
+    const isNamed = modules.length === 1 && !(first instanceof Module) && Object(first) === first;
+    super(isNamed ? Object.values(first as Record<string, Module>) : (modules as Module[]));
+    this.#names = isNamed ? Object.keys(first) : [];
+  }
+
+  /** Modules added later are numbered by their position. */
+  protected override ownChildren(): [string, Module][] {
+    return super.ownChildren().map(([name, child], i) => [this.#names[i] ?? name, child]);
+  }
+
+  override insert(index: number, module: Module): this {
+    const at = index < 0 ? index + this.length : index;
+    super.insert(index, module);
+    if (this.#names.length > 0) this.#names.splice(at, 0, String(at));
+    return this;
   }
 
   override get className(): string {
@@ -90,6 +120,12 @@ export class Sequential extends NumberedModules {
     let output = input;
     for (const module of this) output = module.forward(output);
     return output;
+  }
+
+  override forwardMany(inputs: readonly Tensor[]): Tensor[] {
+    let outputs = [...inputs];
+    for (const module of this) outputs = module.forwardMany(outputs);
+    return outputs;
   }
 }
 
@@ -110,7 +146,7 @@ export class ModuleList extends NumberedModules {
   /** As PyTorch 2 prints it: equal neighbours on one line. */
   protected override childrenRepr(): string[] {
     const lines: string[] = [];
-    const all = this.ownChildren().map(([name, child]) => ({ name, text: indent(child.toString()) }));
+    const all = this.ownChildren().map(([name, child]) => ({ name, text: child.toString() }));
     for (let from = 0, to = 0; from < all.length; from = to) {
       while (to < all.length && all[to].text === all[from].text) to++;
       const { name, text } = all[from];
@@ -144,6 +180,16 @@ export class ModuleDict extends Module {
 
   protected override ownChildren(): [string, Module][] {
     return [...this.#items, ...super.ownChildren()];
+  }
+
+  protected override replaceChild(name: string, module: Module): void {
+    if (this.has(name)) this.set(name, module);
+    else super.replaceChild(name, module);
+  }
+
+  protected override replaceChild(name: string, module: Module): void {
+    if (this.has(name)) this.set(name, module);
+    else super.replaceChild(name, module);
   }
 
   /** The module of that name. @throws ArgumentError if there is none */

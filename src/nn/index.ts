@@ -7,4 +7,5 @@ export * from "./layers/index.ts";
 export { type ForwardHook, Module, type NamedOptions } from "./module.ts";
 export * from "./norm/index.ts";
 export { Parameter } from "./parameter.ts";
+export { skipInit } from "./skip-init.ts";
 export { type LoadResult, StateDict } from "./state-dict.ts";

@@ -2,6 +2,7 @@ import { noGrad } from "../autograd/mode.ts";
 import { eye, tensor } from "../tensor/creation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { isSkippingInit } from "./skip-init.ts";
 
 /** Nonlinearities that calculateGain knows. */
 export type Nonlinearity =
@@ -71,7 +72,7 @@ export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number 
  * ```
  */
 export function uniform_(x: Tensor, a = 0, b = 1): Tensor {
-  return noGrad(() => x.uniform_({ from: a, to: b }));
+  return isSkippingInit() ? x : noGrad(() => x.uniform_({ from: a, to: b }));
 }
 
 /**
@@ -83,7 +84,7 @@ export function uniform_(x: Tensor, a = 0, b = 1): Tensor {
  * ```
  */
 export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
-  return noGrad(() => x.normal_({ mean, std }));
+  return isSkippingInit() ? x : noGrad(() => x.normal_({ mean, std }));
 }
 
 /**
@@ -96,6 +97,7 @@ export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
  */
 export function truncNormal_(x: Tensor, options: { mean?: number; std?: number; a?: number; b?: number } = {}): Tensor {
   const { mean = 0, std = 1, a = -2, b = 2 } = options;
+  if (isSkippingInit()) return x;
   return noGrad(() => {
     const lower = normalDistribution((a - mean) / std);
     const upper = normalDistribution((b - mean) / std);

@@ -1,9 +1,10 @@
 import { noGrad } from "../autograd/mode.ts";
-import { convert } from "../ops/convert.ts";
 import { type DType, isFloat } from "../tensor/dtype.ts";
-import { aliasOf, packInto, Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { Conversion } from "./conversion.ts";
 import { Parameter } from "./parameter.ts";
+import { moduleString } from "./printing.ts";
 import { LoadReport, type LoadResult, StateDict } from "./state-dict.ts";
 
 /** Called after forward; a returned value replaces the output. */
@@ -21,11 +22,6 @@ export interface NamedOptions {
   prefix?: string;
   /** those of all modules below too, true */
   recurse?: boolean;
-}
-
-/** A text within another one: its further lines two spaces in. */
-export function indent(text: string): string {
-  return text.split("\n").join("\n  ");
 }
 
 /**
@@ -55,6 +51,34 @@ export abstract class Module {
   /** Computes the output. */
   // biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
   abstract forward(...inputs: any[]): any;
+
+  /** Whether the output for one sample depends on what else is in the batch. */
+  get mixesBatch(): boolean {
+    return false;
+  }
+
+  /**
+   * The outputs of several inputs that are one batch, split: layers whose statistics span the batch take them over all inputs, so that a large
+   * batch in pieces gives what it gives whole. Sequential passes the pieces on; a module of your own that holds such layers has to override this.
+   * @throws ArgumentError where it does not
+   * @example
+   * ```ts
+   * import { nn, ones, zeros } from "evenkeel";
+   * const model = new nn.Sequential(new nn.Flatten(), new nn.BatchNorm1d(1));
+   * const [a, b] = model.forwardMany([zeros([3, 1]), ones([3, 1])]);
+   * [a.mean().item(), b.mean().item()]; // => [-1, 1]
+   * ```
+   */
+  forwardMany(inputs: readonly Tensor[]): Tensor[] {
+    const mixing = this.modules().find((module) => module !== this && module.mixesBatch);
+    if (mixing) {
+      throw new ArgumentError(
+        `${this.className} does not say how several inputs pass through it as one batch, which its ${mixing.className} depends on`,
+        "override forwardMany: call forwardMany where forward calls forward",
+      );
+    }
+    return inputs.map((input) => this.forward(input));
+  }
 
   /** Version of the state dict's layout for this class, written into its metadata. */
   get stateVersion(): number {
@@ -199,6 +223,29 @@ export abstract class Module {
     return at;
   }
 
+  /** Replaces the module at a path, as torch.nn.Module.set_submodule. @throws ArgumentError if there is none */
+  setSubmodule(path: string, module: Module): void {
+    this.getSubmodule(path);
+    const cut = path.lastIndexOf(".");
+    this.getSubmodule(path.slice(0, Math.max(cut, 0))).replaceChild(path.slice(cut + 1), module);
+  }
+
+  protected replaceChild(name: string, module: Module): void {
+    (this as unknown as Record<string, Module>)[name] = module;
+  }
+
+  /** Puts another module at a path such as "layer1.0.bn1". @throws ArgumentError if there is none now */
+  setSubmodule(path: string, module: Module): void {
+    if (path === "") throw new ArgumentError("Cannot set the submodule without a target name!");
+    this.getSubmodule(path);
+    const [owner, name] = this.ownerOf(path);
+    owner.replaceChild(name, module);
+  }
+
+  protected replaceChild(name: string, module: Module): void {
+    (this as unknown as Record<string, Module>)[name] = module;
+  }
+
   // ---- modes -------------------------------------------------------------------------------------------------
 
   /** Puts this module and all below it into training mode, or with false into evaluation. Returns the module. */
@@ -239,23 +286,15 @@ export abstract class Module {
   to(dtype: DType): this {
     if (!isFloat(dtype))
       throw new ArgumentError("nn.Module.to only accepts floating point dtypes", `got desired dtype=${dtype}`);
-    const converted = new Map<Parameter, Parameter>();
-    const convertOnce = (parameter: Parameter): Parameter => {
-      const known = converted.get(parameter);
-      if (known) return known;
-      const made = new Parameter(convert(parameter, dtype), parameter.requiresGrad);
-      made.grad = parameter.grad && convert(parameter.grad, dtype);
-      converted.set(parameter, made);
-      return made;
-    };
+    const conversion = new Conversion(dtype);
     noGrad(() => {
       for (const module of this.modules()) {
         const fields = module as unknown as Record<string, unknown>;
         for (const [name, parameter] of module.ownParameters()) {
-          if (parameter.dtype !== dtype) fields[name] = convertOnce(parameter);
+          if (parameter.dtype !== dtype) fields[name] = conversion.parameter(parameter);
         }
         for (const [name, { tensor, persistent }] of module.#buffers) {
-          if (tensor && isFloat(tensor.dtype)) module.registerBuffer(name, convert(tensor, dtype), { persistent });
+          if (tensor && isFloat(tensor.dtype)) module.registerBuffer(name, conversion.buffer(tensor), { persistent });
         }
       }
     });
@@ -319,25 +358,13 @@ export abstract class Module {
     options: { strict?: boolean } = {},
   ): LoadResult {
     const { strict = true } = options;
-    const given: StateDict = new StateDict(state instanceof Map ? state : Object.entries(state));
-    for (const [key, value] of given) {
-      if (!(value instanceof Tensor))
-        throw new ArgumentError(`the state dict's "${key}" is no tensor`, `it is ${typeof value}`);
-    }
-    given.metadata = state instanceof StateDict ? state.metadata : null;
+    const given = StateDict.from(state);
     const report = new LoadReport();
     const known = new Set<string>();
     this.matchState(given, "", report, known);
     for (const key of given.keys()) if (!known.has(key)) report.unexpected.push(key);
     report.check(this.className, strict);
-    noGrad(() => {
-      for (const [target, source] of report.copies) {
-        const values = convert(source, target.dtype);
-        packInto(target, aliasOf(values, target.shape, values.ndim === target.ndim ? values.strides : []));
-        target.storage.version++;
-        if (values !== source) values.storage.release();
-      }
-    });
+    report.copy();
     return { missingKeys: report.missing, unexpectedKeys: report.unexpected };
   }
 
@@ -364,19 +391,12 @@ export abstract class Module {
   }
 
   protected childrenRepr(): string[] {
-    return this.ownChildren().map(([name, child]) => `(${name}): ${indent(child.toString())}`);
+    return this.ownChildren().map(([name, child]) => `(${name}): ${child}`);
   }
 
   /** The module as PyTorch prints it. */
   toString(): string {
-    const extra = this.extraRepr();
-    const children = this.childrenRepr();
-    if (children.length === 0) {
-      const lines = extra.split("\n");
-      return lines.length > 1 ? `${this.className}(\n  ${lines.join("\n  ")}\n)` : `${this.className}(${extra})`;
-    }
-    const lines = [...(extra ? extra.split("\n") : []), ...children];
-    return `${this.className}(\n  ${lines.join("\n  ")}\n)`;
+    return moduleString(this.className, this.extraRepr(), this.childrenRepr());
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {

@@ -1,6 +1,9 @@
+import { noGrad } from "../autograd/mode.ts";
+import { convert } from "../ops/convert.ts";
 import { sizeString } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { StateDictError } from "../util/errors.ts";
+import { aliasOf, packInto, Tensor } from "../tensor/tensor.ts";
+import { ArgumentError, StateDictError } from "../util/errors.ts";
+import { isUninitialized } from "./uninitialized.ts";
 
 /**
  * Named tensors of a module, in PyTorch's order, with the versions of the modules that wrote them.
@@ -15,6 +18,17 @@ import { StateDictError } from "../util/errors.ts";
 export class StateDict extends Map<string, Tensor> {
   /** module path ("" for the root) → version of its layout; absent in files that carry none */
   metadata: Map<string, { version?: number }> | null = null;
+
+  /** A copy that may be changed. @throws ArgumentError if a value is no tensor */
+  static from(state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>): StateDict {
+    const copy: StateDict = new StateDict(state instanceof Map ? state : Object.entries(state));
+    for (const [key, value] of copy) {
+      if (!(value instanceof Tensor))
+        throw new ArgumentError(`the state dict's "${key}" is no tensor`, `it is ${typeof value}`);
+    }
+    copy.metadata = state instanceof StateDict ? state.metadata : null;
+    return copy;
+  }
 }
 
 /** What loadStateDict found out of place when strict was false. */
@@ -30,10 +44,11 @@ export class LoadReport {
   readonly missing: string[] = [];
   readonly unexpected: string[] = [];
   readonly errors: string[] = [];
-  readonly copies: [target: Tensor, source: Tensor][] = [];
+  private readonly copies: [target: Tensor, source: Tensor][] = [];
 
   /** Plans a copy, or notes that the shapes differ. */
   match(key: string, target: Tensor, source: Tensor): void {
+    if (isUninitialized(target) && isUninitialized(source)) return;
     // PyTorch 0.3 had no 0-dimensional tensors: a single number was stored as [1].
     const sameSizes = target.shape.join() === source.shape.join() || (target.ndim === 0 && source.shape.join() === "1");
     if (sameSizes) this.copies.push([target, source]);
@@ -43,6 +58,18 @@ export class LoadReport {
           `the shape in current model is ${sizeString(target.shape)}.`,
       );
     }
+  }
+
+  /** Does what was planned. */
+  copy(): void {
+    noGrad(() => {
+      for (const [target, source] of this.copies) {
+        const values = convert(source, target.dtype);
+        packInto(target, aliasOf(values, target.shape, values.ndim === target.ndim ? values.strides : []));
+        target.storage.version++;
+        if (values !== source) values.storage.release();
+      }
+    });
   }
 
   /** Raises PyTorch's error if anything is wrong. */

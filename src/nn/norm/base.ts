@@ -4,7 +4,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../../util/errors.ts";
 import { pythonFloat, pythonRepr } from "../../util/python-format.ts";
 import { Module } from "../module.ts";
-import { Parameter } from "../parameter.ts";
+import type { Parameter } from "../parameter.ts";
+import { affineParameters, biasRepr, resetAffine } from "./affine.ts";
 
 /** Options of batch and instance normalization, as PyTorch's arguments. */
 export interface NormOptions {
@@ -14,6 +15,8 @@ export interface NormOptions {
   momentum?: number | null;
   /** learn a scale γ (weight, ones at first) and a shift β (bias, zeros at first) for each channel */
   affine?: boolean;
+  /** with affine, learn β too; true */
+  bias?: boolean;
   /** keep running mean and variance for evaluation */
   trackRunningStats?: boolean;
   /** of parameters and statistics; float32 */
@@ -22,7 +25,7 @@ export interface NormOptions {
 
 /** What batch and instance normalization share: γ and β, running statistics, and how they are printed and stored. As torch's _NormBase. */
 export abstract class NormBase extends Module {
-  readonly numFeatures: number;
+  numFeatures: number;
   eps: number;
   momentum: number | null;
   readonly affine: boolean;
@@ -30,7 +33,7 @@ export abstract class NormBase extends Module {
   trackRunningStats: boolean;
   /** γ, [numFeatures], or null without affine */
   weight: Parameter | null;
-  /** β, [numFeatures], or null without affine */
+  /** β, [numFeatures], or null without affine or bias */
   bias: Parameter | null;
 
   constructor(numFeatures: number, options: Required<NormOptions>) {
@@ -41,14 +44,15 @@ export abstract class NormBase extends Module {
         "give the number of channels: the input's second dimension",
       );
     }
-    const { eps, momentum, affine, trackRunningStats, dtype } = options;
+    const { eps, momentum, affine, bias, trackRunningStats, dtype } = options;
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.momentum = momentum;
     this.affine = affine;
     this.trackRunningStats = trackRunningStats;
-    this.weight = affine ? new Parameter(ones([numFeatures], { dtype })) : null;
-    this.bias = affine ? new Parameter(zeros([numFeatures], { dtype })) : null;
+    const parameters = affineParameters([numFeatures], affine, bias, dtype);
+    this.weight = parameters.weight;
+    this.bias = parameters.bias;
     this.registerBuffer("running_mean", trackRunningStats ? zeros([numFeatures], { dtype }) : null);
     this.registerBuffer("running_var", trackRunningStats ? ones([numFeatures], { dtype }) : null);
     this.registerBuffer("num_batches_tracked", trackRunningStats ? full([], 0, { dtype: "int64" }) : null);
@@ -91,18 +95,22 @@ export abstract class NormBase extends Module {
   /** Sets γ to 1 and β to 0, and the running statistics back. */
   resetParameters(): void {
     this.resetRunningStats();
-    for (const [parameter, value] of [
-      [this.weight, 1],
-      [this.bias, 0],
-    ] as const)
-      parameter?.detach().fill_(value);
+    resetAffine(this);
+  }
+
+  /** @throws ShapeError if the input's rank is not this layer's */
+  protected abstract checkInput(input: Tensor): void;
+
+  /** Where in the input's shape the channels are. */
+  protected channelDim(_input: Tensor): number {
+    return 1;
   }
 
   override extraRepr(): string {
     const { numFeatures, eps, momentum, affine, trackRunningStats } = this;
     return (
       `${numFeatures}, eps=${pythonFloat(eps)}, momentum=${pythonFloat(momentum)}, ` +
-      `affine=${pythonRepr(affine)}, track_running_stats=${pythonRepr(trackRunningStats)}`
+      `affine=${pythonRepr(affine)}${biasRepr(this)}, track_running_stats=${pythonRepr(trackRunningStats)}`
     );
   }
 }

@@ -1,47 +1,74 @@
-import { batchNorm } from "../../functional/norm-batch.ts";
+import { type Collective, defaultCollective } from "../../functional/collective.ts";
+import { type BatchNormOptions, batchNorm, batchNormMany } from "../../functional/norm-batch.ts";
+import { isUpdatingStatistics } from "../../functional/statistics-update.ts";
 import { full } from "../../tensor/creation.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LoadReport, StateDict } from "../state-dict.ts";
 import { checkRank, NormBase, type NormOptions } from "./base.ts";
 
+/** Who trains together. */
+interface Synchronization {
+  /** null: everybody */
+  readonly group: Collective | null;
+}
+
 /** One class for all ranks: a layer is a check of its input's rank. As torch's _BatchNorm. */
-abstract class BatchNorm extends NormBase {
+export abstract class BatchNorm extends NormBase {
+  /** Set where training takes the moments over all processes; see SyncBatchNorm. */
+  protected synchronization: Synchronization | null = null;
+
   constructor(numFeatures: number, options: NormOptions = {}) {
     super(numFeatures, {
       eps: 1e-5,
       momentum: 0.1,
       affine: true,
+      bias: true,
       trackRunningStats: true,
       dtype: "float32",
       ...options,
     });
   }
 
-  /** @throws ShapeError if the input's rank is not this layer's */
-  protected abstract checkInput(input: Tensor): void;
-
-  /** The normalized input, of the same shape. In training it also updates the running statistics. */
-  forward(input: Tensor): Tensor {
+  /**
+   * The normalized input, of the same shape. In training it also updates the running statistics.
+   * @param options.mask [N, …] without the channels, bool: in training, positions where it is false do not count in the moments and running statistics
+   */
+  forward(input: Tensor, options: { mask?: Tensor | null } = {}): Tensor {
     this.checkInput(input);
-    const { training, runningMean, runningVar } = this;
-    const tracks = training && this.trackRunningStats;
-    const momentum = tracks ? this.countBatch() : 0;
-    const byBatch = training || (runningMean === null && runningVar === null);
+    const { mean, variance, settings } = this.beginPass();
+    return batchNorm(input, mean, variance, { ...settings, mask: options.mask });
+  }
+
+  /** Several arrays as one batch: the moments are joint, running statistics move once and one batch is counted. */
+  override forwardMany(inputs: readonly Tensor[]): Tensor[] {
+    for (const input of inputs) this.checkInput(input);
+    const { mean, variance, settings } = this.beginPass();
+    return batchNormMany(inputs, mean, variance, settings);
+  }
+
+  /** Whether the output for one sample depends on the others. */
+  override get mixesBatch(): boolean {
+    return this.training || (this.runningMean === null && this.runningVar === null);
+  }
+
+  /** Counts a training batch, and says what normalizes this pass. */
+  protected beginPass(): { mean: Tensor | null; variance: Tensor | null; settings: BatchNormOptions } {
+    const { training, trackRunningStats, weight, bias, eps, synchronization } = this;
+    const momentum = training && trackRunningStats ? this.countBatch() : 0;
     // In training the running statistics are passed to be updated, in evaluation to be used.
-    const passed = !training || this.trackRunningStats;
-    return batchNorm(input, passed ? runningMean : null, passed ? runningVar : null, {
-      weight: this.weight,
-      bias: this.bias,
-      training: byBatch,
-      momentum,
-      eps: this.eps,
-    });
+    const passed = !training || trackRunningStats;
+    const collective = training && synchronization ? (synchronization.group ?? defaultCollective()) : null;
+    return {
+      mean: passed ? this.runningMean : null,
+      variance: passed ? this.runningVar : null,
+      settings: { weight, bias, training: this.mixesBatch, momentum, eps, collective },
+    };
   }
 
   /** Counts a training batch and says how far the running statistics move towards it. */
   private countBatch(): number {
     const { numBatchesTracked, momentum } = this;
-    numBatchesTracked?.add_(1);
+    if (isUpdatingStatistics()) numBatchesTracked?.add_(1);
     if (momentum !== null) return momentum;
     return numBatchesTracked ? 1 / numBatchesTracked.item() : 0;
   }

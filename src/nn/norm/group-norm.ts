@@ -1,11 +1,11 @@
 import { groupNorm } from "../../functional/norm-rows.ts";
-import { ones, zeros } from "../../tensor/creation.ts";
 import type { FloatDType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { ShapeError } from "../../util/errors.ts";
 import { pythonFloat, pythonRepr } from "../../util/python-format.ts";
 import { Module } from "../module.ts";
-import { Parameter } from "../parameter.ts";
+import type { Parameter } from "../parameter.ts";
+import { affineParameters, biasRepr, resetAffine } from "./affine.ts";
 
 /**
  * Group normalization of [N, C, …]: the channels of every image in numGroups groups, each normalized by the mean and biased variance of all its values, then γ
@@ -24,23 +24,29 @@ export class GroupNorm extends Module {
   eps: number;
   /** γ, [numChannels], or null without affine */
   weight: Parameter | null;
-  /** β, [numChannels], or null without affine */
+  /** β, [numChannels], or null without affine or bias */
   bias: Parameter | null;
 
   constructor(
     readonly numGroups: number,
     readonly numChannels: number,
-    options: { eps?: number; affine?: boolean; dtype?: FloatDType } = {},
+    options: { eps?: number; affine?: boolean; bias?: boolean; dtype?: FloatDType } = {},
   ) {
     super();
-    const { eps = 1e-5, affine = true, dtype = "float32" } = options;
+    const { eps = 1e-5, affine = true, bias = true, dtype = "float32" } = options;
     if (!Number.isInteger(numGroups) || numGroups < 1 || numChannels % numGroups !== 0) {
       throw new ShapeError("num_channels must be divisible by num_groups", `they are ${numChannels} and ${numGroups}`);
     }
     this.eps = eps;
     this.affine = affine;
-    this.weight = affine ? new Parameter(ones([numChannels], { dtype })) : null;
-    this.bias = affine ? new Parameter(zeros([numChannels], { dtype })) : null;
+    const parameters = affineParameters([numChannels], affine, bias, dtype);
+    this.weight = parameters.weight;
+    this.bias = parameters.bias;
+  }
+
+  /** Sets γ to 1 and β to 0. */
+  resetParameters(): void {
+    resetAffine(this);
   }
 
   /** The normalized input, of the same shape. */
@@ -49,6 +55,7 @@ export class GroupNorm extends Module {
   }
 
   override extraRepr(): string {
-    return `${this.numGroups}, ${this.numChannels}, eps=${pythonFloat(this.eps)}, affine=${pythonRepr(this.affine)}`;
+    const { numGroups, numChannels, eps, affine } = this;
+    return `${numGroups}, ${numChannels}, eps=${pythonFloat(eps)}, affine=${pythonRepr(affine)}${biasRepr(this)}`;
   }
 }

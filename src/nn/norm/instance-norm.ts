@@ -1,4 +1,6 @@
 import { instanceNorm } from "../../functional/norm-batch.ts";
+import { cat } from "../../ops/join.ts";
+import { split } from "../../ops/slicing.ts";
 import { squeeze, unsqueeze } from "../../ops/views.ts";
 import { sizeString } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -15,6 +17,7 @@ abstract class InstanceNorm extends NormBase {
       eps: 1e-5,
       momentum: 0.1,
       affine: false,
+      bias: true,
       trackRunningStats: false,
       dtype: "float32",
       ...options,
@@ -23,20 +26,37 @@ abstract class InstanceNorm extends NormBase {
 
   /** The normalized input, of the same shape; without a batch dimension too. In training with tracking it also updates the running statistics. */
   forward(input: Tensor): Tensor {
-    const { spatial } = this;
-    checkRank(
-      input,
-      [spatial + 1, spatial + 2],
-      `InstanceNorm${spatial}d takes channels and ${spatial} spatial dimensions, with or without a batch before`,
-    );
-    const channels = input.shape[input.ndim - spatial - 1];
+    this.checkInput(input);
+    const dim = this.channelDim(input);
+    const channels = input.shape[dim];
     if (channels !== this.numFeatures && (this.affine || this.runningMean)) {
       throw new ShapeError(
-        `expected input's size at dim=${input.ndim - spatial - 1} to match num_features (${this.numFeatures}), but got: ${channels}.`,
+        `expected input's size at dim=${dim} to match num_features (${this.numFeatures}), but got: ${channels}.`,
         `the input is ${sizeString(input.shape)}`,
       );
     }
-    return input.ndim === spatial + 1 ? squeeze(this.normalize(unsqueeze(input, 0)), 0) : this.normalize(input);
+    return dim === 0 ? squeeze(this.normalize(unsqueeze(input, 0)), 0) : this.normalize(input);
+  }
+
+  /** Several arrays as one batch: running statistics move once, towards the average over all images. */
+  override forwardMany(inputs: readonly Tensor[]): Tensor[] {
+    if (!this.mixesBatch || inputs.length < 2) return inputs.map((input) => this.forward(input));
+    const sizes = inputs.map((input) => input.shape[0]);
+    return split(this.forward(cat(inputs)), sizes);
+  }
+
+  override get mixesBatch(): boolean {
+    return this.training && this.trackRunningStats;
+  }
+
+  protected checkInput(input: Tensor): void {
+    const { spatial } = this;
+    const takes = `channels and ${spatial} spatial dimensions, with or without a batch before`;
+    checkRank(input, [spatial + 1, spatial + 2], `InstanceNorm${spatial}d takes ${takes}`);
+  }
+
+  protected override channelDim(input: Tensor): number {
+    return input.ndim - this.spatial - 1;
   }
 
   private normalize(input: Tensor): Tensor {

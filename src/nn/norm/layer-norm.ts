@@ -1,10 +1,10 @@
 import { layerNorm } from "../../functional/norm-rows.ts";
-import { ones, zeros } from "../../tensor/creation.ts";
 import type { FloatDType } from "../../tensor/dtype.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pythonFloat, pythonRepr } from "../../util/python-format.ts";
 import { Module } from "../module.ts";
-import { Parameter } from "../parameter.ts";
+import type { Parameter } from "../parameter.ts";
+import { affineParameters, biasRepr, resetAffine } from "./affine.ts";
 
 /**
  * Layer normalization over the last dimensions, those of normalizedShape: each sample by the mean and biased variance of its own values, then γ and β for
@@ -37,8 +37,14 @@ export class LayerNorm extends Module {
     this.normalizedShape = shape;
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
-    this.weight = elementwiseAffine ? new Parameter(ones(shape, { dtype })) : null;
-    this.bias = elementwiseAffine && bias ? new Parameter(zeros(shape, { dtype })) : null;
+    const parameters = affineParameters(shape, elementwiseAffine, bias, dtype);
+    this.weight = parameters.weight;
+    this.bias = parameters.bias;
+  }
+
+  /** Sets γ to 1 and β to 0. */
+  resetParameters(): void {
+    resetAffine(this);
   }
 
   /** The normalized input, of the same shape. */
@@ -48,6 +54,7 @@ export class LayerNorm extends Module {
 
   override extraRepr(): string {
     const { normalizedShape, eps, elementwiseAffine } = this;
-    return `${pythonRepr(normalizedShape)}, eps=${pythonFloat(eps)}, elementwise_affine=${pythonRepr(elementwiseAffine)}`;
+    const affine = `elementwise_affine=${pythonRepr(elementwiseAffine)}${biasRepr(this)}`;
+    return `${pythonRepr(normalizedShape)}, eps=${pythonFloat(eps)}, ${affine}`;
   }
 }

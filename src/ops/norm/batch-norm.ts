@@ -113,8 +113,7 @@ function normalize(x: Tensor, affine: Affine, statistics: ChannelStatistics, eps
   if (given) invstd.storage.release();
   const compute = (g: Tensor, needs: readonly boolean[]) => {
     if (isGradEnabled()) {
-      const again = () =>
-        given ? batchNormEval(x, affine, mean, given, eps) : batchNormTrain(x, affine, null, eps);
+      const again = () => (given ? batchNormEval(x, affine, mean, given, eps) : batchNormTrain(x, affine, null, eps));
       const before = activation ? differentiableTailGrad(g, tail, again()) : g;
       const { outer, inner } = channelView(x);
       const moments = given

@@ -100,10 +100,7 @@ export function differentiableGradients(
   });
   const { normalized, x } = "invstd" in moments ? byFixedMoments(parts, h, moments) : byOwnMoments(parts, h, moments);
   const sumOver = (like: Tensor, terms: readonly (Tensor | null)[]) =>
-    reshape(
-      total(present(terms.map((term, i) => term && reduceToShape(term, parts[i].positions.affine)))),
-      like.shape,
-    );
+    reshape(total(present(terms.map((term, i) => term && reduceToShape(term, parts[i].positions.affine)))), like.shape);
   const gWeight = () => parts.map(({ g }, i) => g && mul(g, reshape(normalized[i], g.shape)));
   return {
     x: x.map((gx, i) => reshape(gx, parts[i].x.shape)),

@@ -152,7 +152,13 @@ export function batchNormJoint(
       const total = (name: "weight" | "bias") =>
         direct.reduce((sum, found) => (found?.[name] ? add(sum, found[name]) : sum), zero);
       const [gWeight, gBias] = [total("weight"), total("bias")];
-      const gx = needsX.includes(true) ? throughMoments(direct.map((found) => found?.x ?? null), gWeight, gBias) : [];
+      const gx = needsX.includes(true)
+        ? throughMoments(
+            direct.map((found) => found?.x ?? null),
+            gWeight,
+            gBias,
+          )
+        : [];
       return [...needsX.map((need, i) => (need ? gx[i] : null)), weight && gWeight, bias && gBias];
     });
   };
