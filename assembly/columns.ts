@@ -7,7 +7,7 @@ import { widen, widenHigh } from "./rows";
 const BLOCK_BYTES: usize = 32768;
 
 function rowsPerBlock(rowBytes: usize): usize {
-  return max(1, BLOCK_BYTES / rowBytes);
+  return max(1, BLOCK_BYTES / max(1, rowBytes));
 }
 
 /** Two elements, in float64. */

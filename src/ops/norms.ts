@@ -11,7 +11,7 @@ import { eq, isfinite, ne, where } from "./compare.ts";
 import { scratch, unaryKernel } from "./compute.ts";
 import { convert } from "./convert.ts";
 import { amax, amin } from "./extremes.ts";
-import { abs, exp, log, square, toFloat } from "./pointwise.ts";
+import { abs, exp, log, sign, square, toFloat } from "./pointwise.ts";
 import { reduceDims, spread } from "./reduce-dims.ts";
 import { type Dims, type ReduceOptions, sum } from "./reduction.ts";
 
@@ -63,7 +63,19 @@ export function norm(x: Tensor, p = 2, dim?: Dims, options: ReduceOptions = {}):
   if (p === 1) return sum(abs(x), dim, options);
   if (p === Infinity) return amax(abs(x), dim, options);
   if (p === -Infinity) return amin(abs(x), dim, options);
-  return pow(sum(pow(abs(x), p), dim, options), 1 / p);
+  return general(x, p, wrapDims(dim, x.ndim), options.keepdim ?? false);
+}
+
+function general(x: Tensor, p: number, dims: readonly number[], keepdim: boolean): Tensor {
+  const out = noGrad(() => tidy(() => pow(reduceDims("sum", pow(abs(x), p), dims, keepdim), 1 / p)));
+  // flat where x is 0, though for p < 1 the slope is infinite there; the 1s keep 0 / 0 out of further derivatives
+  const back = (g: Tensor) =>
+    scratch(() => {
+      const length = spread(where(eq(out, 0), 1, out), x.shape, dims);
+      const share = where(eq(x, 0), 1, div(abs(x), length));
+      return [mul(mul(spread(g, x.shape, dims), sign(x)), pow(share, p - 1))];
+    });
+  return record("NormBackward1", out, [x], back, [x, out]);
 }
 
 function euclidean(x: Tensor, dims: readonly number[], keepdim: boolean): Tensor {

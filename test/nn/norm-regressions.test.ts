@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { F, nn, tensor, zeros } from "../../src/index.ts";
+
+/* What `npm run test:torch` once found, with PyTorch's numbers. */
+
+test("instance norm averages the statistics of one channel over several images", () => {
+  const layer = new nn.InstanceNorm1d(1, { trackRunningStats: true });
+  layer.forward(tensor([3, -1, 4, -3]).view([2, 1, 2]));
+  expect(layer.runningMean?.item()).toBeCloseTo(0.075, 6);
+  expect(layer.runningVar?.item()).toBeCloseTo(2.525, 6);
+});
+
+test("the gradient of a p-norm is 0 at 0", () => {
+  const x = tensor([1, 0, -4], { requiresGrad: true });
+  F.normalize(x, { p: 0.5, dim: 0 }).backward(tensor([1, 2, 3]));
+  const expected = [0.5185186, 0.2222222, 0.1296296];
+  expect(Array.from(x.grad!.toTypedArray(), (value, i) => Math.abs(Number(value) - expected[i]) < 1e-6)).not.toContain(
+    false,
+  );
+});
+
+test("no channels at all", () => {
+  expect(F.batchNorm(zeros([2, 0]), null, null, { training: true }).shape).toEqual([2, 0]);
+});

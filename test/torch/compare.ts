@@ -1,0 +1,109 @@
+import { judge, LIMITS, largestTerms, measure, type Verdict } from "../nn/norm-rule.ts";
+import type { Case, Outcome, Values } from "./case.ts";
+import { apiOf, type Plan } from "./plan.ts";
+
+/** One result of one step beside PyTorch's. */
+export interface Finding {
+  /** such as "step 2: gradInput" */
+  readonly what: string;
+  /** output, gradInput … of an API that has to be exact or not: largest differences are told by it */
+  readonly kind: string;
+  /** of the largest element */
+  readonly relative: number;
+  readonly verdict: Verdict;
+  /** where it differs: what was expected and what was found */
+  readonly detail?: string;
+}
+
+/** Sentences of PyTorch 2.x where 1.13 has another one, or none and computes nothing sensible. */
+const NEWER_SENTENCES: readonly RegExp[] = [
+  /expected input's size at dim=\d to match num_features/,
+  /Lazy\w+ weight should contain/,
+];
+
+/** What PyTorch 1.13 cannot compute, and we can: group norm's backward with a bias but no weight, instance norm of an empty batch. */
+const FAULTS: readonly RegExp[] = [
+  /^tensor does not have a device/,
+  /^select\(\): index 0 out of range for tensor of size \[0\]/,
+];
+
+/** The sentences agree if PyTorch's first one is in ours. */
+function compareErrors(theirs: string | null, ours: string | null): Finding[] {
+  if (theirs === null && ours === null) return [];
+  if (theirs !== null && ours === null && FAULTS.some((fault) => fault.test(theirs))) return [];
+  const sentence = theirs?.split("\n")[0].replace(/\.$/, "");
+  const known = ours !== null && NEWER_SENTENCES.some((newer) => newer.test(ours));
+  const same = ours !== null && (known || (sentence !== undefined && ours.includes(sentence)));
+  const detail = `PyTorch: ${theirs ?? "no error"}\nevenkeel: ${ours ?? "no error"}`;
+  return [{ what: "error", kind: "error", relative: 0, verdict: same ? "same" : "differs", detail }];
+}
+
+/** The first place where two results lie the farthest apart. */
+function worst(theirs: Values, ours: Values): string {
+  let at = 0;
+  let most = -1;
+  for (let i = 0; i < theirs.data.length; i++) {
+    const [a, b] = [Number(ours.data[i]), Number(theirs.data[i])];
+    const distance = Object.is(a, b) || a === b ? -1 : Math.abs(a - b);
+    if (Number.isNaN(distance) || distance > most) {
+      [at, most] = [i, distance];
+      if (Number.isNaN(distance)) break;
+    }
+  }
+  return `element ${at}: PyTorch ${theirs.data[at]}, evenkeel ${ours.data[at]}`;
+}
+
+/** Judges every result of a case. */
+export function compare(plan: Plan, item: Case, theirs: Outcome, ours: Outcome): Finding[] {
+  const findings = compareErrors(theirs.error, ours.error);
+  if (theirs.error !== null || ours.error !== null) return findings;
+  const api = apiOf(plan);
+  const mayBeExact = plan.dtype === "float32" && plan.layout === "contiguous";
+  const limits = LIMITS[plan.dtype];
+  for (const [i, expected] of theirs.steps.entries()) {
+    const found = ours.steps[i];
+    const { input, gradOutput, training } = item.steps[i];
+    let terms: Record<string, number> | undefined;
+    const termOf = (name: string) => {
+      if (api.terms) return api.terms(plan, item.steps[i])[name] ?? 0;
+      if (!api.view || !api.perWeight) return 0;
+      // In evaluation the running statistics are the fixed ones; the step did not change them.
+      const { runningMean, runningVar } = expected;
+      const fixed = !training && runningMean ? { mean: runningMean.data, variance: runningVar.data } : undefined;
+      const eps = (plan.options.eps ?? api.eps?.(plan.dtype) ?? 1e-5) as number;
+      const [view, perWeight, uncentred] = [api.view(plan), api.perWeight(plan), api.uncentred];
+      terms ??= largestTerms(
+        {
+          input: input.data,
+          gradOutput: gradOutput.data,
+          view,
+          perWeight,
+          eps,
+          weight: item.state.weight?.data,
+          uncentred,
+          fixed,
+        },
+        plan.dtype,
+      );
+      return terms[name] ?? 0;
+    };
+    for (const name of new Set([...Object.keys(expected), ...Object.keys(found)])) {
+      const what = `step ${i + 1}: ${name}`;
+      const [a, b] = [found[name], expected[name]];
+      if (!a || !b || a.dtype !== b.dtype || String(a.shape) !== String(b.shape)) {
+        const shown = (v?: Values) => (v ? `${v.dtype} [${v.shape.join(", ")}]` : "nothing");
+        const detail = `PyTorch: ${shown(b)}\nevenkeel: ${shown(a)}`;
+        findings.push({ what, kind: name, relative: Number.POSITIVE_INFINITY, verdict: "differs", detail });
+        continue;
+      }
+      const exact = b.dtype === "int64" || (mayBeExact && api.exact?.(plan.shape, name, training));
+      const limit = exact ? 0 : name.startsWith("grad") ? limits.gradient : limits.forward;
+      const measured = measure(a.data, b.data);
+      const verdict = judge(measured, limit, plan.dtype, () => termOf(name));
+      const relative = measured.difference === 0 ? 0 : measured.difference / measured.largest;
+      const kind = `${name}, ${plan.dtype}${limit === 0 ? ", to the bit" : ""}`;
+      findings.push({ what, kind, relative, verdict, detail: verdict === "differs" ? worst(b, a) : undefined });
+    }
+  }
+  return findings;
+}

@@ -1,0 +1,97 @@
+import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { blockOf, type Case, camel, numelOf, type Outcome, type Values } from "./case.ts";
+
+const ARRAYS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array };
+
+interface Written {
+  dtype: keyof typeof ARRAYS;
+  shape: number[];
+  offset: number;
+}
+
+/** A Python that can import torch, or undefined. Debian's comes first: another one on the path seldom sees Debian's packages. */
+export function findPython(): string | undefined {
+  return ["/usr/bin/python3", "python3"].find((python) => spawnSync(python, ["-c", "import torch"]).status === 0);
+}
+
+/** A PyTorch process that answers cases one after another. */
+export class Torch {
+  private readonly process: ChildProcessByStdio<Writable, Readable, null>;
+  private readonly waiting: ((message: [Record<string, never>, ArrayBuffer]) => void)[] = [];
+  private received = Buffer.alloc(0);
+  private failed: Error | null = null;
+  /** PyTorch's version */
+  readonly version: Promise<string>;
+
+  constructor(python: string, script = "test/torch/server.py") {
+    this.process = spawn(python, [script], { stdio: ["pipe", "pipe", "inherit"] });
+    this.process.stdout.on("data", (chunk: Buffer) => this.receive(chunk));
+    this.process.on("exit", (code) => {
+      if (this.waiting.length === 0) return;
+      this.failed = new Error(`${python} ${script} ended with code ${code}; what it said is above`);
+      throw this.failed;
+    });
+    this.version = this.next().then(([{ torch }]) => torch);
+  }
+
+  private next(): Promise<[Record<string, never>, ArrayBuffer]> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private receive(chunk: Buffer): void {
+    this.received = Buffer.concat([this.received, chunk]);
+    while (this.received.length >= 8) {
+      const [json, data] = [this.received.readUInt32LE(0), this.received.readUInt32LE(4)];
+      const end = 8 + json + data;
+      if (this.received.length < end) return;
+      const message = JSON.parse(this.received.toString("utf8", 8, 8 + json));
+      // a copy, so that the arrays over it are aligned
+      const bytes = new Uint8Array(this.received.subarray(8 + json, end)).buffer;
+      this.received = this.received.subarray(end);
+      this.waiting.shift()?.([message, bytes]);
+    }
+  }
+
+  /** What PyTorch makes of a case. */
+  async run(item: Case): Promise<Outcome> {
+    const parts: Uint8Array[] = [];
+    let offset = 0;
+    const write = (values: Values) => {
+      const { dtype, shape, data } = blockOf(values);
+      const written = { dtype, shape, offset, layout: values.layout };
+      const padding = -data.byteLength & 7;
+      parts.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), new Uint8Array(padding));
+      offset += data.byteLength + padding;
+      return written;
+    };
+    const json = Buffer.from(
+      JSON.stringify({
+        ...item,
+        state: Object.fromEntries(Object.entries(item.state).map(([key, values]) => [key, write(values)])),
+        steps: item.steps.map((step) => ({ ...step, input: write(step.input), gradOutput: write(step.gradOutput) })),
+      }),
+    );
+    const head = Buffer.alloc(8);
+    head.writeUInt32LE(json.length, 0);
+    head.writeUInt32LE(offset, 4);
+    const answer = this.next();
+    this.process.stdin.write(Buffer.concat([head, json, ...parts]));
+    const [{ steps, error }, bytes] = (await answer) as unknown as [
+      { steps: Record<string, Written>[]; error: string | null },
+      ArrayBuffer,
+    ];
+    const read = ({ dtype, shape, offset }: Written): Values => ({
+      dtype,
+      shape,
+      data: new ARRAYS[dtype](bytes, offset, numelOf(shape)),
+    });
+    const named = (step: Record<string, Written>) =>
+      Object.fromEntries(Object.entries(step).map(([name, written]) => [camel(name), read(written)]));
+    return { steps: steps.map(named), error };
+  }
+
+  close(): void {
+    this.process.stdin.end();
+  }
+}
