@@ -17,12 +17,7 @@ abstract class NumberedModules extends Module implements Iterable<Module> {
 
   protected override replaceChild(name: string, module: Module): void {
     const at = this.ownChildren().findIndex(([own]) => own === name);
-    if (at < this.length) this.set(at, module);
-    else super.replaceChild(name, module);
-  }
-
-  protected override replaceChild(name: string, module: Module): void {
-    if (name in this.#items) this.set(Number(name), module);
+    if (at >= 0 && at < this.length) this.set(at, module);
     else super.replaceChild(name, module);
   }
 
@@ -180,11 +175,6 @@ export class ModuleDict extends Module {
 
   protected override ownChildren(): [string, Module][] {
     return [...this.#items, ...super.ownChildren()];
-  }
-
-  protected override replaceChild(name: string, module: Module): void {
-    if (this.has(name)) this.set(name, module);
-    else super.replaceChild(name, module);
   }
 
   protected override replaceChild(name: string, module: Module): void {

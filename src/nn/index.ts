@@ -9,3 +9,4 @@ export * from "./norm/index.ts";
 export { Parameter } from "./parameter.ts";
 export { skipInit } from "./skip-init.ts";
 export { type LoadResult, StateDict } from "./state-dict.ts";
+export { UninitializedBuffer, UninitializedParameter } from "./uninitialized.ts";

@@ -163,8 +163,9 @@ export abstract class Module {
     return this.namedModules().map(([, module]) => module);
   }
 
-  /** The direct children by name; a child met twice is listed once. */
-  namedChildren(): [string, Module][] {
+  /** The direct children by name; a child met twice is listed once, unless `removeDuplicate` is false. */
+  namedChildren(options: { removeDuplicate?: boolean } = {}): [string, Module][] {
+    if (options.removeDuplicate === false) return this.ownChildren();
     const seen = new Set<Module>();
     return this.ownChildren().filter(([, child]) => !seen.has(child) && seen.add(child));
   }
@@ -228,18 +229,6 @@ export abstract class Module {
     this.getSubmodule(path);
     const cut = path.lastIndexOf(".");
     this.getSubmodule(path.slice(0, Math.max(cut, 0))).replaceChild(path.slice(cut + 1), module);
-  }
-
-  protected replaceChild(name: string, module: Module): void {
-    (this as unknown as Record<string, Module>)[name] = module;
-  }
-
-  /** Puts another module at a path such as "layer1.0.bn1". @throws ArgumentError if there is none now */
-  setSubmodule(path: string, module: Module): void {
-    if (path === "") throw new ArgumentError("Cannot set the submodule without a target name!");
-    this.getSubmodule(path);
-    const [owner, name] = this.ownerOf(path);
-    owner.replaceChild(name, module);
   }
 
   protected replaceChild(name: string, module: Module): void {
