@@ -119,6 +119,7 @@ export {
 export { type DType, type FloatDType, getDefaultDtype, setDefaultDtype, type TypedArray } from "./tensor/dtype.ts";
 export { defaultGenerator, Generator } from "./tensor/generator.ts";
 export { type MemoryUsage, memoryUsage, setMemoryLimit } from "./tensor/memory.ts";
+export type { MemoryFormat, MemoryFormatOptions } from "./tensor/memory-format.ts";
 export {
   manualSeed,
   type RandomOptions,

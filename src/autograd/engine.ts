@@ -1,8 +1,9 @@
 import { backend } from "../kernels/registry.ts";
 import { isFloat } from "../tensor/dtype.ts";
 import { nextBorn, type Storage } from "../tensor/memory.ts";
+import { isDense, memoryOrder, preservedStrides, sameOrder } from "../tensor/memory-format.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { emptyTensor, type GradFn, packed, packInto, type Tensor } from "../tensor/tensor.ts";
+import { detachedCopy, emptyAs, emptyTensor, type GradFn, packedAs, type Tensor } from "../tensor/tensor.ts";
 import { AutogradError, ShapeError } from "../util/errors.ts";
 import { enableGrad, noGrad } from "./mode.ts";
 import { record } from "./record.ts";
@@ -16,8 +17,10 @@ export interface BackwardOptions {
 }
 
 function addGradients(a: Tensor, b: Tensor): Tensor {
-  const out = emptyTensor(a.shape, a.dtype);
-  backend().binary("add", a.dtype, a.shape, out.pointer, a.pointer, a.strides, b.pointer, b.strides);
+  const out = emptyAs(a);
+  const order = memoryOrder(a.shape, out.strides);
+  const by = (values: readonly number[]) => order.map((d) => values[d]);
+  backend().binary("add", a.dtype, by(a.shape), out.pointer, a.pointer, by(a.strides), b.pointer, by(b.strides));
   return record("AddBackward0", out, [a, b], (gradient) => [gradient, gradient]);
 }
 
@@ -81,8 +84,8 @@ class Flow {
   private sum(before: Tensor, gradient: Tensor): Tensor {
     const inPlace =
       !this.createGraph &&
-      before.isContiguous &&
-      gradient.isContiguous &&
+      isDense(before.shape, before.strides) &&
+      sameOrder(before.shape, before.strides, gradient.strides) &&
       this.isOwn(before) &&
       !this.isShared(before) &&
       before.storage !== gradient.storage;
@@ -146,29 +149,29 @@ function applyHooks(
 function accumulate(leaf: Tensor, gradient: Tensor, flow: Flow, createGraph: boolean): void {
   const before = leaf.grad;
   if (before) {
-    if (createGraph) {
+    if (createGraph || !isDense(before.shape, before.strides)) {
       leaf.grad = addGradients(before, gradient);
     } else {
-      const addend = packed(gradient);
+      const addend = packedAs(gradient, before.strides);
       backend().axpy(before.dtype, before.pointer, addend.pointer, before.numel, 1);
       before.storage.version++;
       if (addend !== gradient) addend.storage.release();
     }
     return;
   }
+  // A leaf's gradient lies as the leaf does.
+  const strides = preservedStrides(leaf.shape, leaf.strides);
   if (createGraph) {
     leaf.grad = gradient;
   } else if (
     flow.isOwn(gradient) &&
-    gradient.isContiguous &&
+    sameOrder(leaf.shape, gradient.strides, strides) &&
     !flow.isShared(gradient) &&
     gradient.storageOffset === 0
   ) {
     leaf.grad = gradient.detach();
   } else {
-    const copy = emptyTensor(gradient.shape, gradient.dtype);
-    packInto(copy, gradient);
-    leaf.grad = copy;
+    leaf.grad = detachedCopy(gradient, strides);
   }
 }
 

@@ -3,18 +3,18 @@ import { record } from "../autograd/record.ts";
 import type { UnaryGradOp } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
 import { type FloatDType, isFloat, scalarTypeName } from "../tensor/dtype.ts";
-import { emptyTensor, packed, type Tensor } from "../tensor/tensor.ts";
+import { dense, emptyAs, packedAs, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError } from "../util/errors.ts";
 import { add, mul, sub } from "./arithmetic.ts";
 import { ge, gt, le, logicalOr, where } from "./compare.ts";
 import { unaryKernel } from "./compute.ts";
 import { erf, exp, square, toFloat } from "./pointwise.ts";
 
-/** g · f'(saved) in one pass; no history. */
+/** g · f'(saved) in one pass, lying as what was saved; no history. */
 function fusedGrad(op: UnaryGradOp, g: Tensor, saved: Tensor, p?: number, q?: number): Tensor {
-  const gradient = packed(g);
-  const source = packed(saved);
-  const out = gradient === g ? emptyTensor(g.shape, g.dtype) : gradient;
+  const source = dense(saved);
+  const gradient = packedAs(g, source.strides);
+  const out = gradient === g ? emptyAs(source) : gradient;
   backend().unaryGrad(op, g.dtype as FloatDType, out.pointer, gradient.pointer, source.pointer, g.numel, p, q);
   if (source !== saved) source.storage.release();
   return out;

@@ -5,6 +5,7 @@ import { type FloatDType, isFloat, scalarTypeName } from "../tensor/dtype.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { emptyTensor, packed, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
+import { inFormatOf } from "./compute.ts";
 import { placeAtMaxima, planesOf, pooledShape } from "./pool.ts";
 import { squeeze, unsqueeze } from "./views.ts";
 
@@ -65,7 +66,7 @@ function average(x: Tensor, shape: Pool2dShape): Tensor {
   const out = emptyTensor(pooledShape(x, shape), x.dtype);
   backend().adaptiveAvgPool2d(x.dtype as FloatDType, shape, out.pointer, source.pointer);
   if (source !== x) source.storage.release();
-  return record("AdaptiveAvgPool2DBackward0", out, [x], (g) => [averageGrad(g, shape, x.shape)]);
+  return record("AdaptiveAvgPool2DBackward0", inFormatOf(x, out), [x], (g) => [averageGrad(g, shape, x.shape)]);
 }
 
 function averageGrad(g: Tensor, shape: Pool2dShape, inputShape: Shape): Tensor {
@@ -127,9 +128,10 @@ function maxima(x: Tensor, outputSize: OutputSize, returnIndices: boolean): [Ten
   const indices = returnIndices || needsGrad(x) ? emptyTensor(out.shape, "int64") : null;
   backend().adaptiveMaxPool2d(x.dtype as FloatDType, shape, out.pointer, indices?.pointer ?? 0, source.pointer);
   if (source !== x) source.storage.release();
-  if (!indices) return [out, null];
+  const values = inFormatOf(x, out);
+  if (!indices) return [values, null];
   const back = (g: Tensor) => [placeAtMaxima(g, indices, shape, x.shape)];
-  return [record("AdaptiveMaxPool2DBackward0", out, [x], back, [indices]), indices];
+  return [record("AdaptiveMaxPool2DBackward0", values, [x], back, [indices]), indices];
 }
 
 /**

@@ -3,11 +3,20 @@ import { record } from "../autograd/record.ts";
 import type { CompareOp } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
 import { getDefaultDtype, isFloat, scalarTypeName, torchName } from "../tensor/dtype.ts";
-import { broadcastShapes, broadcastStrides, sameShape } from "../tensor/shape.ts";
+import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { tidy } from "../tensor/tidy.ts";
 import { DTypeError } from "../util/errors.ts";
-import { binaryKernel, compareKernel, filled, resultType, scalarTensor, scratch, unaryKernel } from "./compute.ts";
+import {
+  binaryKernel,
+  compareKernel,
+  filled,
+  planBroadcast,
+  resultType,
+  scalarTensor,
+  scratch,
+  unaryKernel,
+} from "./compute.ts";
 import { convert } from "./convert.ts";
 import { reduceToShape } from "./reduce-to-shape.ts";
 
@@ -266,19 +275,9 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
   const x = typeof a === "number" ? scalarTensor(a, dtype) : convert(a, dtype);
   const y = typeof b === "number" ? scalarTensor(b, dtype) : convert(b, dtype);
   const shape = broadcastShapes(broadcastShapes(condition.shape, x.shape), y.shape);
-  const out = emptyTensor(shape, dtype);
-  const strides = (t: Tensor) => broadcastStrides(t.shape, t.strides, shape);
-  backend().where(
-    dtype,
-    shape,
-    out.pointer,
-    condition.pointer,
-    strides(condition),
-    x.pointer,
-    strides(x),
-    y.pointer,
-    strides(y),
-  );
+  const { out, sizes, strides } = planBroadcast(shape, dtype, [condition, x, y]);
+  const [ofCondition, ofX, ofY] = strides;
+  backend().where(dtype, sizes, out.pointer, condition.pointer, ofCondition, x.pointer, ofX, y.pointer, ofY);
   if (typeof a === "number") x.storage.release();
   if (typeof b === "number") y.storage.release();
   return record(

@@ -2,8 +2,9 @@ import { isGradEnabled } from "../autograd/mode.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
 import { type DType, getDefaultDtype, isFloat, promoteTypes } from "../tensor/dtype.ts";
+import { memoryOrder, stridesIn, suggestedFormat } from "../tensor/memory-format.ts";
 import { broadcastShapes, broadcastStrides, type Shape, sameShape } from "../tensor/shape.ts";
-import { emptyTensor, packed, type Tensor } from "../tensor/tensor.ts";
+import { dense, detachedCopy, emptyAs, emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { tidy } from "../tensor/tidy.ts";
 import { DTypeError } from "../util/errors.ts";
 
@@ -49,10 +50,10 @@ export function scratch<T>(body: () => T): T {
   return isGradEnabled() ? body() : tidy(body);
 }
 
-/** op(x), contiguous. A copy that had to be packed is written over. */
+/** op(x), its elements in the order of x's. A copy that had to be packed is written over. */
 export function unaryKernel(op: UnaryOp, x: Tensor, p?: number, q?: number): Tensor {
-  const source = packed(x);
-  const out = source === x ? emptyTensor(x.shape, x.dtype) : source;
+  const source = dense(x);
+  const out = source === x ? emptyAs(x) : source;
   backend().unary(op, x.dtype, out.pointer, source.pointer, x.numel, p, q);
   return out;
 }
@@ -64,6 +65,23 @@ const BOOL_OPS: Partial<Record<BinaryOp, BinaryOp>> = {
   maximum: "maximum",
   minimum: "minimum",
 };
+
+/** How a kernel writes the result of operands of several layouts, row-major over `sizes`: sizes and strides in the result's order. */
+interface Plan {
+  readonly out: Tensor;
+  readonly sizes: Shape;
+  readonly strides: readonly (readonly number[])[];
+}
+
+/** The result of operands broadcast to one shape: it lies as the first operand that has that shape, as in PyTorch. */
+export function planBroadcast(shape: Shape, dtype: DType, operands: readonly Tensor[]): Plan {
+  const leader = operands.find((operand) => sameShape(operand.shape, shape));
+  const strides = operands.map((operand) => broadcastStrides(operand.shape, operand.strides, shape));
+  if (!leader || leader.isContiguous) return { out: emptyTensor(shape, dtype), sizes: shape, strides };
+  const out = emptyAs(leader, dtype);
+  const order = memoryOrder(shape, out.strides);
+  return { out, sizes: order.map((d) => shape[d]), strides: strides.map((of) => order.map((d) => of[d])) };
+}
 
 /** a op b of one dtype, broadcast. */
 export function binaryKernel(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
@@ -84,20 +102,23 @@ export function binaryKernel(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
     backend().binary(kernelOp, dtype, [a.numel], out.pointer, a.pointer, UNIT, b.pointer, UNIT);
     return out;
   }
-  const shape = broadcastShapes(a.shape, b.shape);
-  const out = emptyTensor(shape, a.dtype);
-  const aStrides = broadcastStrides(a.shape, a.strides, shape);
-  const bStrides = broadcastStrides(b.shape, b.strides, shape);
-  backend().binary(kernelOp, dtype, shape, out.pointer, a.pointer, aStrides, b.pointer, bStrides);
+  const { out, sizes, strides } = planBroadcast(broadcastShapes(a.shape, b.shape), a.dtype, [a, b]);
+  backend().binary(kernelOp, dtype, sizes, out.pointer, a.pointer, strides[0], b.pointer, strides[1]);
   return out;
 }
 
 /** Whether a op b, as bool; one dtype, broadcast. */
 export function compareKernel(op: CompareOp, a: Tensor, b: Tensor): Tensor {
-  const shape = broadcastShapes(a.shape, b.shape);
-  const out = emptyTensor(shape, "bool");
-  const aStrides = broadcastStrides(a.shape, a.strides, shape);
-  const bStrides = broadcastStrides(b.shape, b.strides, shape);
-  backend().compare(op, a.dtype, shape, out.pointer, a.pointer, aStrides, b.pointer, bStrides);
+  const { out, sizes, strides } = planBroadcast(broadcastShapes(a.shape, b.shape), "bool", [a, b]);
+  backend().compare(op, a.dtype, sizes, out.pointer, a.pointer, strides[0], b.pointer, strides[1]);
   return out;
+}
+
+/** A contiguous result of x, moved to x's memory format: convolutions and poolings compute on contiguous copies, and their results lie as PyTorch's. */
+export function inFormatOf(x: Tensor, out: Tensor): Tensor {
+  const format = suggestedFormat(x.shape, x.strides);
+  if (format === "contiguous" || out.isContiguousIn(format)) return out;
+  const moved = detachedCopy(out, stridesIn(format, out.shape));
+  out.storage.release();
+  return moved;
 }

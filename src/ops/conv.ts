@@ -4,7 +4,7 @@ import { backend } from "../kernels/registry.ts";
 import { type FloatDType, isFloat, scalarTypeName } from "../tensor/dtype.ts";
 import { aliasOf, emptyTensor, packed, packInto, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
-import { filled } from "./compute.ts";
+import { filled, inFormatOf } from "./compute.ts";
 import { spread } from "./reduce-dims.ts";
 import { squeeze, unsqueeze } from "./views.ts";
 
@@ -35,7 +35,7 @@ function forward(x: Tensor, weight: Tensor, bias: Tensor | null, shape: Conv2dSh
   if (offset && offset !== bias) offset.storage.release();
   return record(
     "ConvolutionBackward0",
-    out,
+    inFormatOf(x, out),
     [x, weight, bias],
     (g, needs) => [
       needs[0] ? inputGrad(g, weight, shape) : null,

@@ -1,5 +1,6 @@
 import { type BackwardOptions, backward } from "../autograd/engine.ts";
 import type { DType } from "../tensor/dtype.ts";
+import { type MemoryFormatOptions, suggestedFormat } from "../tensor/memory-format.ts";
 import { tensorString } from "../tensor/printing.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import * as activation from "./activation.ts";
@@ -78,8 +79,16 @@ export interface TensorMethods extends Methods<Functions> {}
 
 declare module "../tensor/tensor.js" {
   interface Tensor extends TensorMethods {
-    /** The values in another dtype, as torch.Tensor.to; the tensor itself if it has that dtype. */
-    to(dtype: DType): Tensor;
+    /**
+     * The values in another dtype, in another memory format, or both, as torch.Tensor.to; the tensor itself if nothing changes.
+     * @example
+     * ```ts
+     * import { zeros } from "evenkeel";
+     * zeros([2, 3, 4, 5]).to({ memoryFormat: "channelsLast" }).strides; // => [60, 1, 15, 3]
+     * ```
+     */
+    to(dtype: DType, options?: MemoryFormatOptions): Tensor;
+    to(options: MemoryFormatOptions): Tensor;
     /** The values where the condition holds, `other` elsewhere, as torch.Tensor.where. */
     where(condition: Tensor, other: Tensor | number): Tensor;
     /** The variance over some or all dimensions, as torch.Tensor.var. */
@@ -125,7 +134,12 @@ const conversions: Record<string, DType> = {
 };
 for (const [name, dtype] of Object.entries(conversions)) attach(name, (x) => convert(x, dtype));
 
-attach("to", convert);
+attach("to", (x, to: DType | MemoryFormatOptions, options: MemoryFormatOptions = {}) => {
+  const { memoryFormat } = typeof to === "string" ? options : to;
+  const y = typeof to === "string" ? convert(x, to) : x;
+  if (!memoryFormat || suggestedFormat(y.shape, y.strides) === memoryFormat) return y;
+  return views.clone(y, { memoryFormat });
+});
 attach("var", moments.variance);
 attach("where", (x, condition: Tensor, other: Tensor | number) => compare.where(condition, x, other));
 attach("backward", (x, gradient?: Tensor | null, options?: BackwardOptions) => backward([x], [gradient], options));

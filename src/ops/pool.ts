@@ -5,6 +5,7 @@ import { type FloatDType, isFloat, scalarTypeName } from "../tensor/dtype.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { emptyTensor, packed, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
+import { inFormatOf } from "./compute.ts";
 import { squeeze, unsqueeze } from "./views.ts";
 
 /** A number for all spatial dimensions, or one for each ([height, width]). */
@@ -202,9 +203,10 @@ function maxPool(x: Tensor, shape: Pool2dShape, returnIndices: boolean): { value
   const indices = returnIndices || needsGrad(x) ? emptyTensor(out.shape, "int64") : null;
   backend().maxPool2d(x.dtype as FloatDType, shape, out.pointer, indices?.pointer ?? 0, source.pointer);
   if (source !== x) source.storage.release();
-  if (!indices) return { values: out, indices };
+  const values = inFormatOf(x, out);
+  if (!indices) return { values, indices };
   const back = (g: Tensor) => [placeAtMaxima(g, indices, shape, x.shape)];
-  return { values: record("MaxPool2DWithIndicesBackward0", out, [x], back, [indices]), indices };
+  return { values: record("MaxPool2DWithIndicesBackward0", values, [x], back, [indices]), indices };
 }
 
 function avgPool(x: Tensor, shape: Pool2dShape): Tensor {
@@ -212,7 +214,7 @@ function avgPool(x: Tensor, shape: Pool2dShape): Tensor {
   const out = emptyTensor(pooledShape(x, shape), x.dtype);
   backend().avgPool2d(x.dtype as FloatDType, shape, out.pointer, source.pointer);
   if (source !== x) source.storage.release();
-  return record("AvgPool2DBackward0", out, [x], (g) => [avgPoolGrad(g, shape, x.shape)]);
+  return record("AvgPool2DBackward0", inFormatOf(x, out), [x], (g) => [avgPoolGrad(g, shape, x.shape)]);
 }
 
 function avgPoolGrad(g: Tensor, shape: Pool2dShape, inputShape: Shape): Tensor {

@@ -1,4 +1,5 @@
 import { record } from "../autograd/record.ts";
+import { type MemoryFormatOptions, preservedStrides, stridesIn } from "../tensor/memory-format.ts";
 import { inferShape, type Shape, sameShape, viewStrides, wrapDim } from "../tensor/shape.ts";
 import { aliasOf, detachedCopy, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
@@ -10,7 +11,9 @@ function reshaped(name: string, x: Tensor, shape: Shape, strides: readonly numbe
 }
 
 /**
- * A copy with its own memory, as torch.clone; gradients flow through it.
+ * A copy with its own memory, as torch.clone; gradients flow through it. Its elements keep their order in memory, unless a memory format
+ * is given.
+ * @throws ShapeError for a memory format of another rank
  * @example
  * ```ts
  * import { clone, tensor } from "evenkeel";
@@ -19,20 +22,30 @@ function reshaped(name: string, x: Tensor, shape: Shape, strides: readonly numbe
  * x.toArray(); // => [1, 2]
  * ```
  */
-export function clone(x: Tensor): Tensor {
-  return record("CloneBackward0", detachedCopy(x), [x], (g) => [g]);
+export function clone(x: Tensor, options: MemoryFormatOptions = {}): Tensor {
+  const { memoryFormat } = options;
+  const strides = memoryFormat ? stridesIn(memoryFormat, x.shape) : preservedStrides(x.shape, x.strides);
+  return record("CloneBackward0", detachedCopy(x, strides), [x], (g) => [g]);
 }
 
 /**
- * x itself if its elements lie row-major without gaps, else such a copy, as torch.Tensor.contiguous.
+ * x itself if its elements lie row-major without gaps, else such a copy, as torch.Tensor.contiguous. With a memory format they lie in that one:
+ * "channelsLast" puts the channels of [N, C, H, W] innermost, "channelsLast3d" those of [N, C, D, H, W].
+ * @throws ShapeError for a memory format of another rank
  * @example
  * ```ts
- * import { contiguous, tensor } from "evenkeel";
+ * import { contiguous, tensor, zeros } from "evenkeel";
  * contiguous(tensor([[1, 2], [3, 4]]).t()).strides; // => [2, 1]
+ * const x = contiguous(zeros([2, 3, 4, 5]), { memoryFormat: "channelsLast" });
+ * x.shape; // => [2, 3, 4, 5]
+ * x.strides; // => [60, 1, 15, 3]
+ * x.isContiguousIn("channelsLast"); // => true
  * ```
  */
-export function contiguous(x: Tensor): Tensor {
-  return x.isContiguous ? x : clone(x);
+export function contiguous(x: Tensor, options: MemoryFormatOptions = {}): Tensor {
+  const { memoryFormat = "contiguous" } = options;
+  if (memoryFormat !== "contiguous") stridesIn(memoryFormat, x.shape);
+  return x.isContiguousIn(memoryFormat) ? x : clone(x, { memoryFormat });
 }
 
 /**

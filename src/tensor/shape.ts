@@ -26,13 +26,13 @@ export function contiguousStrides(shape: Shape): number[] {
   return strides;
 }
 
-/** Whether the elements lie row-major without gaps. */
+/** Whether the elements lie row-major without gaps. No elements do. */
 export function isContiguous(shape: Shape, strides: readonly number[]): boolean {
   let step = 1;
   for (let d = shape.length - 1; d >= 0; d--) {
     if (shape[d] === 0) return true;
     if (shape[d] !== 1) {
-      if (strides[d] !== step) return false;
+      if (strides[d] !== step) return shape.includes(0);
       step *= shape[d];
     }
   }

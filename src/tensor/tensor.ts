@@ -3,6 +3,7 @@ import { backend } from "../kernels/registry.ts";
 import { ArgumentError, AutogradError, DTypeError } from "../util/errors.ts";
 import { type DType, ITEM_BYTES, isFloat, type TypedArray, viewHeap } from "./dtype.ts";
 import { Storage } from "./memory.ts";
+import { liesIn, type MemoryFormat, preservedStrides, sameOrder } from "./memory-format.ts";
 import { contiguousStrides, isContiguous, numelOf, type Shape } from "./shape.ts";
 
 /** Nested arrays of numbers or booleans, as deep as the tensor has dimensions. */
@@ -109,6 +110,11 @@ export class Tensor {
   /** Whether the elements lie row-major without gaps. */
   get isContiguous(): boolean {
     return isContiguous(this.shape, this.strides);
+  }
+
+  /** Whether the elements lie in a memory format without gaps, as torch.Tensor.is_contiguous(memory_format=…). Where sizes are 1 several fit. */
+  isContiguousIn(format: MemoryFormat): boolean {
+    return liesIn(format, this.shape, this.strides);
   }
 
   /** Whether the user made this tensor rather than a recorded function. */
@@ -243,9 +249,14 @@ export class Tensor {
   }
 }
 
-/** A new contiguous tensor with undefined content. */
-export function emptyTensor(shape: Shape, dtype: DType): Tensor {
-  return new Tensor(new Storage(numelOf(shape) * ITEM_BYTES[dtype]), shape, contiguousStrides(shape), dtype);
+/** A new tensor with undefined content: contiguous, or with the given strides, which leave no gaps. */
+export function emptyTensor(shape: Shape, dtype: DType, strides: readonly number[] = contiguousStrides(shape)): Tensor {
+  return new Tensor(new Storage(numelOf(shape) * ITEM_BYTES[dtype]), shape, strides, dtype);
+}
+
+/** A new tensor with undefined content in x's shape, its elements in the order of x's. */
+export function emptyAs(x: Tensor, dtype: DType = x.dtype): Tensor {
+  return emptyTensor(x.shape, dtype, preservedStrides(x.shape, x.strides));
 }
 
 /** A view of the same storage: no history is recorded. */
@@ -258,9 +269,9 @@ export function packInto(out: Tensor, x: Tensor): void {
   backend().copyStrided(ITEM_BYTES[x.dtype], x.shape, out.pointer, out.strides, x.pointer, x.strides);
 }
 
-/** A contiguous copy. No history is recorded. */
-export function detachedCopy(x: Tensor): Tensor {
-  const out = emptyTensor(x.shape, x.dtype);
+/** A copy, contiguous or with the given strides. No history is recorded. */
+export function detachedCopy(x: Tensor, strides?: readonly number[]): Tensor {
+  const out = emptyTensor(x.shape, x.dtype, strides);
   packInto(out, x);
   return out;
 }
@@ -268,4 +279,16 @@ export function detachedCopy(x: Tensor): Tensor {
 /** x itself if contiguous, else a contiguous copy. No history is recorded. */
 export function packed(x: Tensor): Tensor {
   return x.isContiguous ? x : detachedCopy(x);
+}
+
+/** x itself if its elements lie without gaps, in whatever order, else a copy in that order. No history is recorded. */
+export function dense(x: Tensor): Tensor {
+  if (x.isContiguous) return x;
+  const strides = preservedStrides(x.shape, x.strides);
+  return sameOrder(x.shape, strides, x.strides) ? x : detachedCopy(x, strides);
+}
+
+/** x itself if its elements lie in the order that the dense strides give, else such a copy. No history is recorded. */
+export function packedAs(x: Tensor, strides: readonly number[]): Tensor {
+  return sameOrder(x.shape, strides, x.strides) ? x : detachedCopy(x, strides);
 }
