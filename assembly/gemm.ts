@@ -226,9 +226,7 @@ export function gemmF32(
   accumulate: bool,
   scratch: usize,
 ): void {
-  if (n === 1) matrixVector<f32>(m, k, out, outRow, a, aRow, aColumn, b, bRow, accumulate);
-  else if (m === 1) matrixVector<f32>(n, k, out, 1, b, bColumn, bRow, a, aColumn, accumulate);
-  else gemm<f32>(m, n, k, out, outRow, a, aRow, aColumn, b, bRow, bColumn, accumulate, scratch);
+  gemm<f32>(m, n, k, out, outRow, a, aRow, aColumn, b, bRow, bColumn, accumulate, scratch);
 }
 
 /** One matrix product of float64. */
@@ -247,7 +245,36 @@ export function gemmF64(
   accumulate: bool,
   scratch: usize,
 ): void {
-  if (n === 1) matrixVector<f64>(m, k, out, outRow, a, aRow, aColumn, b, bRow, accumulate);
-  else if (m === 1) matrixVector<f64>(n, k, out, 1, b, bColumn, bRow, a, aColumn, accumulate);
-  else gemm<f64>(m, n, k, out, outRow, a, aRow, aColumn, b, bRow, bColumn, accumulate, scratch);
+  gemm<f64>(m, n, k, out, outRow, a, aRow, aColumn, b, bRow, bColumn, accumulate, scratch);
+}
+
+/** A matrix times a vector: products with one row or one column. */
+export function matrixVectorF32(
+  rows: usize,
+  k: usize,
+  out: usize,
+  outStep: usize,
+  matrix: usize,
+  row: usize,
+  column: usize,
+  vector: usize,
+  step: usize,
+  accumulate: bool,
+): void {
+  matrixVector<f32>(rows, k, out, outStep, matrix, row, column, vector, step, accumulate);
+}
+
+export function matrixVectorF64(
+  rows: usize,
+  k: usize,
+  out: usize,
+  outStep: usize,
+  matrix: usize,
+  row: usize,
+  column: usize,
+  vector: usize,
+  step: usize,
+  accumulate: bool,
+): void {
+  matrixVector<f64>(rows, k, out, outStep, matrix, row, column, vector, step, accumulate);
 }

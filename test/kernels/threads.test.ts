@@ -124,6 +124,34 @@ const CASES: Readonly<Record<string, () => Case>> = {
       },
     ]),
   ),
+  "matrix products": () => {
+    const [a, b] = [input(520 * 300), input(300 * 520, 2)];
+    const product = (k: Backend, out: Pointer, m: number, n: number, transposed = false) =>
+      k.gemm(
+        "float32",
+        {
+          batch: 1,
+          m,
+          n,
+          k: 300,
+          aStrides: transposed ? [0, 1, m] : [0, 300, 1],
+          bStrides: transposed ? [0, 1, 300] : [0, n, 1],
+          outStrides: [0, n],
+          accumulate: false,
+        },
+        out,
+        a,
+        b,
+      );
+    return writing([520 * 517, 390 * 257, 520 * 65, 100 * 200, 520, 519], (k, wide, both, tall, small, vector, row) => {
+      product(k, wide, 520, 517);
+      product(k, both, 390, 257, true);
+      product(k, tall, 520, 65);
+      product(k, small, 100, 200);
+      product(k, vector, 520, 1);
+      product(k, row, 1, 519);
+    });
+  },
   pooling: () => {
     const s = {
       planes: 90,

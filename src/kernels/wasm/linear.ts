@@ -18,6 +18,19 @@ type Gemm = (
   scratch: Pointer,
 ) => void;
 
+type MatrixVector = (
+  rows: number,
+  k: number,
+  out: Pointer,
+  outStep: number,
+  matrix: Pointer,
+  row: number,
+  column: number,
+  vector: Pointer,
+  step: number,
+  accumulate: boolean,
+) => void;
+
 type SumByChannel = (
   out: Pointer,
   x: Pointer,
@@ -33,6 +46,8 @@ export interface LinearExports extends ConvExports {
   gemmScratch(n: number, k: number, itemBytes: number): number;
   gemmF32: Gemm;
   gemmF64: Gemm;
+  matrixVectorF32: MatrixVector;
+  matrixVectorF64: MatrixVector;
   sumByChannelF32: SumByChannel;
   sumByChannelF64: SumByChannel;
 }
@@ -48,6 +63,7 @@ export function linearKernels(wasm: LinearExports, heap: Heap, reference: Linear
       const [outBatch, outRow] = shape.outStrides;
       const itemBytes = dtype === "float32" ? 4 : 8;
       const kernel = dtype === "float32" ? wasm.gemmF32 : wasm.gemmF64;
+      const byVector = dtype === "float32" ? wasm.matrixVectorF32 : wasm.matrixVectorF64;
       const scratch = heap.alloc(wasm.gemmScratch(n, k, itemBytes));
       for (let z = 0; z < batch; z++) {
         const [to, left, right] = [
@@ -55,7 +71,9 @@ export function linearKernels(wasm: LinearExports, heap: Heap, reference: Linear
           a + z * aBatch * itemBytes,
           b + z * bBatch * itemBytes,
         ];
-        kernel(m, n, k, to, outRow, left, aRow, aColumn, right, bRow, bColumn, accumulate, scratch);
+        if (n === 1) byVector(m, k, to, outRow, left, aRow, aColumn, right, bRow, accumulate);
+        else if (m === 1) byVector(n, k, to, 1, right, bColumn, bRow, left, aColumn, accumulate);
+        else kernel(m, n, k, to, outRow, left, aRow, aColumn, right, bRow, bColumn, accumulate, scratch);
       }
       heap.free(scratch);
     },

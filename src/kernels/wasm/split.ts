@@ -5,6 +5,8 @@ import { type Cut, type Kernel, Pool, threadCount } from "./threads.ts";
 import { MOST_ARGUMENTS } from "./worker-script.ts";
 
 type Args = readonly number[];
+/** All kernels of a build by their names. */
+export type Kernels = Readonly<Record<string, Kernel>>;
 
 /**
  * How a kernel may be cut into parts that do not touch each other's results: along the items that one of its arguments counts. What a part computes does not
@@ -21,7 +23,7 @@ export interface Split {
   readonly grain?: (a: Args) => number;
   /** which argument is scratch memory, and its bytes if they are not ARGUMENT_BYTES */
   readonly scratch?: number;
-  readonly scratchBytes?: (a: Args) => number;
+  readonly scratchBytes?: (a: Args, kernels: Kernels) => number;
 }
 
 /** Work of a part: about 10 µs, ten times what it costs to hand it out. */
@@ -33,18 +35,19 @@ export function splitKernels<Exports extends object>(
   exports: Exports,
   splits: Readonly<Record<string, Split>>,
 ): Exports {
-  const kernels = exports as Readonly<Record<string, Kernel>>;
+  const kernels = exports as Kernels;
   const names = Object.keys(splits);
   const pool = new Pool(
     module,
     names.map((name) => kernels[name]),
     names,
   );
-  const replaced = names.map((name, number) => [name, splitKernel(pool, number, kernels[name], splits[name])]);
+  const replaced = names.map((name, number) => [name, splitKernel(pool, number, kernels, name, splits[name])]);
   return { ...exports, ...Object.fromEntries(replaced) };
 }
 
-function splitKernel(pool: Pool, number: number, kernel: Kernel, split: Split): Kernel {
+function splitKernel(pool: Pool, number: number, kernels: Kernels, name: string, split: Split): Kernel {
+  const kernel = kernels[name];
   const { items, work, grain, scratch = -1, scratchBytes } = split;
   const steps = new Float64Array(MOST_ARGUMENTS);
   const cut: Cut = { items: 0, total: 0, block: 0, scratch, scratchAt: 0, scratchBytes: 0, steps };
@@ -61,7 +64,7 @@ function splitKernel(pool: Pool, number: number, kernel: Kernel, split: Split): 
     steps.fill(0);
     split.steps(args, steps);
     if (scratch < 0) return pool.run(number, args, cut);
-    cut.scratchBytes = scratchBytes ? (scratchBytes(args) + 63) & ~63 : ARGUMENT_BYTES;
+    cut.scratchBytes = scratchBytes ? (scratchBytes(args, kernels) + 63) & ~63 : ARGUMENT_BYTES;
     cut.scratchAt = heap.alloc(threads * cut.scratchBytes);
     try {
       pool.run(number, args, cut);

@@ -1,4 +1,5 @@
 import { optional, type Split } from "./split.ts";
+import { LINEAR_SPLITS } from "./splits-linear.ts";
 
 /*
  * How the kernels of assembly/ are cut. Arguments are known by their places.
@@ -246,4 +247,5 @@ export const SPLITS: Readonly<Record<string, Split>> = {
   ...norms,
   ...pools,
   ...optimizers,
+  ...LINEAR_SPLITS,
 };
