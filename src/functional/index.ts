@@ -17,6 +17,13 @@ export { logSoftmax, softmax } from "../ops/softmax.ts";
 export { type ConvOptions, conv1d, conv2d } from "./conv.ts";
 export { type DropoutOptions, dropout, dropout2d } from "./dropout.ts";
 export { linear } from "./linear.ts";
-export { type BatchNormOptions, batchNorm, batchNormAct, batchNormMany, instanceNorm } from "./norm-batch.ts";
+export {
+  type BatchNormOptions,
+  batchNorm,
+  batchNormAct,
+  batchNormMany,
+  instanceNorm,
+  type NormActivation,
+} from "./norm-batch.ts";
 export { localResponseNorm, normalize, type ResponseOptions } from "./norm-response.ts";
 export { groupNorm, layerNorm, rmsNorm } from "./norm-rows.ts";

@@ -21,6 +21,8 @@ import {
 } from "./norm-checks.ts";
 import { isUpdatingStatistics } from "./statistics-update.ts";
 
+export { type Activation as NormActivation, activate } from "../ops/norm/index.ts";
+
 /** What batch normalization takes beside its input and running statistics. */
 export interface BatchNormOptions extends AffineOptions {
   /** normalize by the batch and update the running statistics; false */

@@ -226,9 +226,10 @@ export abstract class Module {
 
   /** Replaces the module at a path, as torch.nn.Module.set_submodule. @throws ArgumentError if there is none */
   setSubmodule(path: string, module: Module): void {
+    if (path === "") throw new ArgumentError("Cannot set the submodule without a target name!");
     this.getSubmodule(path);
-    const cut = path.lastIndexOf(".");
-    this.getSubmodule(path.slice(0, Math.max(cut, 0))).replaceChild(path.slice(cut + 1), module);
+    const [owner, name] = this.ownerOf(path);
+    owner.replaceChild(name, module);
   }
 
   protected replaceChild(name: string, module: Module): void {

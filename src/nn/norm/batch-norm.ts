@@ -121,6 +121,11 @@ export class BatchNorm1d extends BatchNorm {
 /** What to use instead for an input that BatchNorm2d and 3d do not take. */
 const OTHER_RANKS = "use BatchNorm1d for [N, C] or [N, C, L]";
 
+/** @throws ShapeError unless the input is [N, C, H, W] */
+export function checkImages(input: Tensor): void {
+  checkRank(input, [4], input.ndim === 5 ? "use BatchNorm3d for [N, C, D, H, W]" : OTHER_RANKS);
+}
+
 /**
  * Batch normalization of [N, C, H, W] over N, H and W; see BatchNorm1d. As torch.nn.BatchNorm2d, whose float32 results on the CPU it gives to the bit.
  * @throws ShapeError as BatchNorm1d
@@ -134,7 +139,7 @@ const OTHER_RANKS = "use BatchNorm1d for [N, C] or [N, C, L]";
  */
 export class BatchNorm2d extends BatchNorm {
   protected checkInput(input: Tensor): void {
-    checkRank(input, [4], input.ndim === 5 ? "use BatchNorm3d for [N, C, D, H, W]" : OTHER_RANKS);
+    checkImages(input);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { UnaryGradOp, UnaryOp } from "../../kernels/backend.ts";
 import { backend } from "../../kernels/registry.ts";
-import type { FloatDType } from "../../tensor/dtype.ts";
+import { floatDType } from "../../tensor/dtype.ts";
 import { emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
 import { gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "../activation.ts";
 import { add } from "../arithmetic.ts";
@@ -34,6 +34,11 @@ const KERNELS: Readonly<Record<Activation, ActivationKernels>> = {
   gelu: { op: "gelu", fromOutput: false, differentiable: gelu },
 };
 
+/** The activation alone, with a history. */
+export function activate(x: Tensor, activation: Activation): Tensor {
+  return KERNELS[activation].differentiable(x);
+}
+
 /** The names of the activations. */
 export const ACTIVATIONS = Object.keys(KERNELS) as readonly Activation[];
 
@@ -45,7 +50,7 @@ export function readByTail({ activation }: Tail): "input" | "output" | null {
 
 function addResidual(y: Tensor, residual: Tensor): void {
   const addend = packed(residual);
-  backend().axpy(y.dtype, y.pointer, addend.pointer, y.numel, 1);
+  backend().axpy(floatDType(y.dtype, "batch_norm"), y.pointer, addend.pointer, y.numel, 1);
   if (addend !== residual) addend.storage.release();
 }
 
@@ -54,7 +59,7 @@ export function applyTail(y: Tensor, { residual, activation }: Tail): void {
   if (residual) addResidual(y, residual);
   if (!activation) return;
   const { op, p } = KERNELS[activation];
-  backend().unary(op, y.dtype, y.pointer, y.pointer, y.numel, p);
+  backend().unary(op, floatDType(y.dtype, "batch_norm"), y.pointer, y.pointer, y.numel, p);
 }
 
 /** The gradient before the activation, contiguous; g itself where nothing changes it. `normalized` computes the normalized values anew. */
@@ -68,7 +73,7 @@ export function tailGrad(g: Tensor, y: Tensor, { residual, activation }: Tail, n
   }
   const upstream = packed(g);
   const out = fromOutput ? emptyTensor(g.shape, g.dtype) : source;
-  backend().unaryGrad(op, g.dtype as FloatDType, out.pointer, upstream.pointer, source.pointer, g.numel, p);
+  backend().unaryGrad(op, floatDType(g.dtype, "batch_norm"), out.pointer, upstream.pointer, source.pointer, g.numel, p);
   if (upstream !== g) upstream.storage.release();
   return out;
 }
@@ -77,7 +82,7 @@ export function tailGrad(g: Tensor, y: Tensor, { residual, activation }: Tail, n
 export function differentiableTailGrad(g: Tensor, { residual, activation }: Tail, normalized: Tensor): Tensor {
   if (!activation) return g;
   const before = residual ? add(normalized, residual) : normalized;
-  const after = KERNELS[activation].differentiable(before);
+  const after = activate(before, activation);
   // one step of the graph, so that nothing before it is walked
   return after.gradFn?.backward(g)[0] ?? g;
 }
