@@ -189,14 +189,14 @@ export function instanceNorm(
   const perChannel = { running_mean: runningMean, running_var: runningVar, weight, bias };
   checkRank("instance norm", input);
   checkDType("batch_norm", input, perChannel);
-  const [, channels, ...spatial] = input.shape;
+  const [images, channels, ...spatial] = input.shape;
   if (useInputStats && numelOf(spatial) === 1) {
     throw new ShapeError(
       `Expected more than 1 spatial element when training, got input size ${sizeString(input.shape)}`,
       "instance norm averages over positions and needs at least two; use batch, layer or group norm here",
     );
   }
-  checkChannels(channels, perChannel);
+  checkChannels(channels, perChannel, images);
   const affine = { weight, bias };
   if (useInputStats) {
     const statistics = runningStatistics(runningMean, runningVar, momentum);

@@ -32,11 +32,12 @@ export function checkDType(kernel: string, input: Tensor, others: Record<string,
   }
 }
 
-export function checkChannels(channels: number, perChannel: Record<string, Optional>): void {
+/** @param images how often PyTorch's instance norm repeats each channel before it counts them */
+export function checkChannels(channels: number, perChannel: Record<string, Optional>, images = 1): void {
   for (const [what, tensor] of Object.entries(perChannel)) {
     if (tensor && tensor.numel !== channels) {
       throw new ShapeError(
-        `${what} should contain ${channels} elements not ${tensor.numel}`,
+        `${what} should contain ${channels * images} elements not ${tensor.numel * images}`,
         `the input has ${channels} channels (its second dimension) and ${what} one value for each of them`,
       );
     }
