@@ -42,3 +42,27 @@ export class StateDictError extends EvenkeelError {}
 
 /** This computer or runtime lacks something that was asked for. */
 export class EnvironmentError extends EvenkeelError {}
+
+/** Where in a checkpoint something is wrong. */
+export interface CheckpointPlace {
+  /** the path, or what the bytes were called */
+  readonly file?: string;
+  /** bytes from the start of the file, or of the part that `key` names */
+  readonly offset?: number;
+  /** the tensor, entry or field, such as "layer1.0.bn1.weight" */
+  readonly key?: string;
+}
+
+/** A checkpoint is damaged, cut short, hostile, of a kind that is not read, or cannot be written: says where. */
+export class CheckpointError extends EvenkeelError {
+  constructor(
+    problem: string,
+    advice?: string,
+    /** file, byte and key, as far as they are known; the message begins with them */
+    readonly place: CheckpointPlace = {},
+  ) {
+    const { file, offset, key } = place;
+    const parts = [file, offset !== undefined && `byte ${offset}`, key !== undefined && `"${key}"`].filter(Boolean);
+    super(parts.length ? `${parts.join(", ")}: ${problem}` : problem, advice);
+  }
+}
