@@ -1,0 +1,96 @@
+import { lanesFor, startPeer } from "./lanes.mjs";
+
+/** A lane that takes longer than this for one iteration is left out: it would take the others' time. */
+const LONGEST_ITERATION = 15e9;
+
+/**
+ * Times a workload in all its lanes: prepares and warms each, then goes around them round by round, each round beginning with another lane, and every
+ * second one backwards. A sample is the mean of so many iterations that it takes about `sampleMs`.
+ */
+export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSeconds }) {
+  const running = [];
+  const results = [];
+  for (const lane of lanes.filter((lane) => wanted(workload, lane))) {
+    const result = { lane: lane.id, samples: [] };
+    try {
+      const peer = await peers.get(lane);
+      const request = { do: "prepare", key: lane.id, layout: lane.layout, workload: taskFor(workload, lane), sampleMs };
+      const { ns, check, unsupported } = await peer.ask(request, 60);
+      if (unsupported) result.unsupported = unsupported;
+      else if (ns > LONGEST_ITERATION) result.unsupported = `${(ns / 1e9).toFixed(0)} s an iteration`;
+      else {
+        if (check !== undefined) result.check = check;
+        result.iterations = Math.max(1, Math.min(10_000, Math.round((sampleMs * 1e6) / ns)));
+        const laneRounds = Math.max(2, Math.min(rounds, Math.round((laneSeconds * 1e9) / (ns * result.iterations))));
+        running.push({ lane, peer, result, rounds: laneRounds });
+      }
+    } catch (error) {
+      result.unsupported = error.message.split("\n")[0].slice(0, 200);
+    }
+    results.push(result);
+  }
+  for (let round = 0; round < rounds; round++) {
+    const turn = round % Math.max(1, running.length);
+    const order = [...running.slice(turn), ...running.slice(0, turn)];
+    if (round % 2 === 1) order.reverse();
+    for (const entry of order) {
+      if (round >= entry.rounds) continue;
+      try {
+        const { iterations } = entry.result;
+        const { ns } = await entry.peer.ask({ do: "run", key: entry.lane.id, iterations });
+        entry.result.samples.push(Math.round(ns));
+      } catch (error) {
+        entry.result.unsupported = error.message.split("\n")[0].slice(0, 200);
+        entry.rounds = 0;
+      }
+    }
+  }
+  for (const { lane, peer } of running) if (!peer.ended) await peer.ask({ do: "drop", key: lane.id });
+  return { ...workload, unit: "ns", date: new Date().toISOString(), lanes: results.map(withoutFailed) };
+}
+
+function withoutFailed(result) {
+  return result.unsupported ? { lane: result.lane, unsupported: result.unsupported, samples: [] } : result;
+}
+
+/** Peak resident memory of a fresh process that trains `steps` steps, several times over. */
+export async function measureMemory(workload, lanes, { rounds }) {
+  const results = [];
+  for (const lane of lanes.filter((lane) => wanted(workload, lane))) {
+    const result = { lane: lane.id, samples: [], loaded: [] };
+    for (let round = 0; round < rounds; round++) {
+      const peer = startPeer(lane.peer, lane.threads);
+      try {
+        await peer.ask({ do: "load" });
+        const { bytes: loaded } = await peer.ask({ do: "memory" });
+        const request = { do: "prepare", key: lane.id, layout: lane.layout, workload, sampleMs: 0 };
+        const { unsupported } = await peer.ask(request);
+        if (unsupported) throw new Error(unsupported);
+        await peer.ask({ do: "run", key: lane.id, iterations: workload.steps });
+        const { bytes } = await peer.ask({ do: "memory" });
+        result.samples.push(bytes);
+        result.loaded.push(loaded);
+      } catch (error) {
+        result.unsupported = error.message.split("\n")[0].slice(0, 200);
+      } finally {
+        peer.close();
+      }
+      if (result.unsupported) break;
+    }
+    results.push(result);
+  }
+  return { ...workload, unit: "bytes", date: new Date().toISOString(), lanes: results.map(withoutFailed) };
+}
+
+/** The machine's own lane runs the workload's limit: the same bytes copied, or the same operations done. */
+function taskFor(workload, lane) {
+  return lane.peer === "limits" ? workload.limit : workload;
+}
+
+function wanted(workload, lane) {
+  if (lane.peer === "limits") return workload.limit !== undefined;
+  if (lane.layout === "nhwc" && lane.peer === "torch" && !workload.layouts) return false;
+  return workload.peers === "all" || workload.peers.includes(lane.peer);
+}
+
+export { lanesFor };

@@ -1,0 +1,79 @@
+import { createInterface } from "node:readline";
+
+/** What a peer throws at a workload that its library cannot do. */
+export class Unsupported extends Error {}
+
+/**
+ * The values of every input, the same in every library: −1 … 1, spread evenly, in the order of [N, C, H, W]. With `seed` another sequence.
+ */
+export function values(count, seed) {
+  const out = new Float32Array(count);
+  for (let i = 0; i < count; i++) out[i] = 2 * ((i * 0.6180339887498949 + seed * 0.7548776662466927) % 1) - 1;
+  return out;
+}
+
+/** Mean of the absolute values: by this the harness sees that all libraries computed the same. */
+export function meanAbsolute(data) {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += Math.abs(data[i]);
+  return sum / data.length;
+}
+
+/** Milliseconds that a body runs before it is timed: compilers and caches settle. */
+const WARM_UP_MS = 60;
+
+async function repeat(body, iterations) {
+  const began = process.hrtime.bigint();
+  for (let i = 0; i < iterations; i++) {
+    const pending = body();
+    if (pending) await pending;
+  }
+  return Number(process.hrtime.bigint() - began) / iterations;
+}
+
+/** Runs a body until it is warm and returns what an iteration took then; a slow one is not run again and again. */
+async function warmUp(body, sampleMs) {
+  if (sampleMs === 0) return 0;
+  let ns = await repeat(body, 1);
+  for (let spent = ns; spent < Math.min(WARM_UP_MS, 2 * sampleMs) * 1e6; spent += ns) ns = await repeat(body, 1);
+  return repeat(body, Math.max(1, Math.min(100, Math.floor((sampleMs * 1e6) / 4 / ns))));
+}
+
+/**
+ * Answers the harness's requests, one a line.
+ *
+ * @param load () → what the library is: { version, details }
+ * @param prepare (workload, layout) → { body, check, drop }: one iteration, what its result is known by, and how its memory goes back
+ */
+export async function serve(load, prepare) {
+  const prepared = new Map();
+  const answers = {
+    load,
+    async prepare({ key, workload, layout, sampleMs }) {
+      const task = await prepare(workload, layout);
+      prepared.set(key, task);
+      const check = await task.check?.();
+      return { ns: await warmUp(task.body, sampleMs), check };
+    },
+    run: async ({ key, iterations }) => ({ ns: await repeat(prepared.get(key).body, iterations) }),
+    drop({ key }) {
+      prepared.get(key)?.drop?.();
+      prepared.delete(key);
+      globalThis.gc?.();
+      return {};
+    },
+    // maxRSS is in KiB on every system: libuv sees to it.
+    memory: () => ({ bytes: process.resourceUsage().maxRSS * 1024 }),
+  };
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = JSON.parse(line);
+    let answer;
+    try {
+      answer = await answers[request.do](request);
+    } catch (error) {
+      if (error instanceof Unsupported) answer = { unsupported: error.message };
+      else answer = { error: `${error.message}\n${error.stack}` };
+    }
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
+}

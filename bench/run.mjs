@@ -1,0 +1,127 @@
+// Times evenkeel beside other libraries in one run: npm run bench -- --help
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { lanesFor, PEERS, Peers, survey } from "./lib/lanes.mjs";
+import { machine } from "./lib/machine.mjs";
+import { measure, measureMemory } from "./lib/measure.mjs";
+import { merge, problems } from "./lib/results.mjs";
+import { ratio, spread } from "./lib/stats.mjs";
+import { GROUPS, workloads } from "./workloads.mjs";
+
+const PUBLISHED = fileURLToPath(new URL("results/published.json", import.meta.url));
+
+const HELP = `npm run bench -- [options]
+  --only LIST    groups to run: ${Object.keys(GROUPS).join(",")}
+  --match TEXT   only workloads whose name contains it
+  --peers LIST   libraries to run: ${PEERS.join(",")}
+  --threads LIST numbers of threads: 1,2
+  --rounds N     rounds around all lanes, 11
+  --quick        small workloads and few rounds: tries the harness, says nothing of the libraries
+  --json FILE    where the samples go; what the file has of other workloads stays. bench/results/published.json
+  --no-docs      leave docs/benchmarks.md as it is
+  --docs-only    draw docs/benchmarks.md again from the file, without measuring
+`;
+
+function options() {
+  const text = { type: "string" };
+  const flag = { type: "boolean", default: false };
+  const { values } = parseArgs({
+    options: {
+      only: text,
+      match: text,
+      peers: text,
+      threads: text,
+      rounds: text,
+      json: text,
+      quick: flag,
+      "no-docs": flag,
+      "docs-only": flag,
+      help: flag,
+    },
+  });
+  const list = (value, allowed, name) => {
+    const items = value?.split(",") ?? allowed;
+    const unknown = items.filter((item) => !allowed.includes(item));
+    if (unknown.length > 0) throw new Error(`--${name} takes ${allowed.join(", ")}; not ${unknown.join(", ")}`);
+    return items;
+  };
+  const { quick } = values;
+  const rounds = Number(values.rounds ?? (quick ? 3 : 11));
+  if (!(rounds >= 1)) throw new Error(`--rounds takes a number of at least 1; not ${values.rounds}`);
+  return {
+    ...values,
+    groups: list(values.only, Object.keys(GROUPS), "only"),
+    peers: list(values.peers, PEERS, "peers"),
+    threads: values.threads?.split(",").map(Number) ?? [1, 2].filter((t) => t <= machine().cores),
+    rounds,
+    json: values.json ?? (quick ? fileURLToPath(new URL("results/quick.json", import.meta.url)) : PUBLISHED),
+    docs: !values["no-docs"] && !quick,
+    timing: { rounds, sampleMs: quick ? 2 : 40, laneSeconds: quick ? 0.1 : 5 },
+  };
+}
+
+function describePeers(about) {
+  for (const { title, version, details, missing, install } of Object.values(about)) {
+    if (missing) console.log(`  ${title.padEnd(20)} missing: ${missing}\n${" ".repeat(23)}to have it: ${install}`);
+    else console.log(`  ${title.padEnd(20)} ${version} (${details})`);
+  }
+}
+
+/** A line for each workload: our time, and how much longer each other lane takes. */
+function describe({ id, unit, lanes }) {
+  const ours = lanes.find(({ lane }) => lane === "evenkeel-1") ?? lanes[0];
+  const cells = lanes.map(({ lane, samples, unsupported }) => {
+    if (unsupported) return `${lane} –`;
+    if (lane === ours?.lane || ours.samples.length === 0) {
+      const { median } = spread(samples);
+      return unit === "bytes" ? `${lane} ${(median / 2 ** 20).toFixed(0)} MiB` : `${lane} ${(median / 1e6).toFixed(3)} ms`;
+    }
+    return `${lane} ×${ratio(samples, ours.samples).median.toFixed(2)}`;
+  });
+  console.log(`${id.padEnd(44)} ${cells.join("  ")}`);
+}
+
+async function main() {
+  const chosen = options();
+  if (chosen.help) return console.log(HELP);
+  const before = existsSync(chosen.json) ? JSON.parse(readFileSync(chosen.json, "utf8")) : null;
+  const results = chosen["docs-only"] ? before : await run(chosen, before);
+  if (!results) throw new Error(`${chosen.json} is not there: run npm run bench without --docs-only first`);
+  if (!chosen.docs) return;
+  const { writeDocs } = await import("./report/docs.mjs");
+  writeDocs(results);
+}
+
+async function run({ groups, match, peers: asked, threads, rounds, quick, json, timing }, before) {
+  const began = machine();
+  console.log(`${began.cpu}, ${began.cores} cores, Node ${began.node}; load ${began.load.toFixed(2)}`);
+  const about = await survey(asked, threads);
+  describePeers(about);
+  const lanes = lanesFor(
+    asked.filter((peer) => !about[peer].missing),
+    threads,
+  );
+  const peers = new Peers();
+  const measured = [];
+  for (const workload of workloads(quick)) {
+    if (!groups.includes(workload.group) || !workload.id.includes(match ?? "")) continue;
+    const timed = workload.group !== "memory";
+    const done = timed ? await measure(workload, lanes, peers, timing) : await measureMemory(workload, lanes, { rounds: Math.min(rounds, 3) });
+    describe(done);
+    measured.push(done);
+  }
+  peers.close();
+  const results = merge(before, { format: 1, quick, date: new Date().toISOString(), machine: began, lanes, peers: about, workloads: measured });
+  for (const problem of problems(results)) console.log(`! ${problem}`);
+  mkdirSync(dirname(json), { recursive: true });
+  writeFileSync(json, `${JSON.stringify(results)}\n`);
+  console.log(`samples: ${json}`);
+  return results;
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});
