@@ -8,10 +8,8 @@ export const LIMITS = {
   float64: { forward: 1e-13, gradient: 1e-12 },
 } as const;
 
-/**
- * Some last bits: what the largest term of a sum may change where nearly everything cancels. 4 · 2⁻²⁴, and 32 · 2⁻⁵³, since float64 has no wider sums.
- */
-export const LAST_BITS = { float32: 2.4e-7, float64: 3.6e-15 } as const;
+/** Some last bits: what the largest term of a sum may change where nearly everything cancels, 4 · 2⁻²⁴ and 4 · 2⁻⁵³. */
+export const LAST_BITS = { float32: 2.4e-7, float64: 4.5e-16 } as const;
 
 type Numbers = ArrayLike<number | bigint>;
 
@@ -80,19 +78,23 @@ function largestInvstd({ input, view: [outer, groups, inner], eps, fixed, uncent
  * thousand standard deviations no digits), what remains is rounding, PyTorch's releases differ by 1e-3 among themselves, and it is the last bits of these terms that count.
  */
 export function largestTerms(step: Terms, dtype: "float32" | "float64"): Record<string, number> {
-  const { input, gradOutput, perWeight, weight = [1], fixed } = step;
+  const { input, gradOutput, view, perWeight, weight = [1], fixed } = step;
   const invstd = largestInvstd(step);
   const scale = largestOf(weight);
-  const x = Math.max(1, Math.max(largestOf(input), fixed ? largestOf(fixed.mean) : 0) * invstd);
+  // PyTorch sums float32 in float64 or in blocks, but down columns one by one, as float64 everywhere: n numbers are off by up to n last bits.
+  const [outer, , inner] = view;
+  const sums = dtype === "float64" || inner === 1 ? Math.max(1, (outer * inner) / 4) : 1;
+  const largest = Math.max(largestOf(input), fixed ? largestOf(fixed.mean) : 0) * sums;
+  const x = Math.max(1, largest * invstd);
   const g = largestOf(gradOutput);
   return {
     output: x * scale,
     gradInput: g * invstd * scale * x,
     gradWeight: g * x * perWeight,
     gradBias: g * perWeight,
-    runningMean: largestOf(input),
+    runningMean: largest,
     // Deviations are taken from a mean that is rounded: of equal values a variance of that rounding squared remains.
-    runningVar: LAST_BITS[dtype] * largestOf(input) ** 2,
+    runningVar: LAST_BITS[dtype] * largest ** 2,
   };
 }
 

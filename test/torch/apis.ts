@@ -1,5 +1,5 @@
 import { type Dtype, type Json, numelOf, type Step } from "./case.ts";
-import { lengthTerms } from "./length-terms.ts";
+import { lengthTerms, responseTerms } from "./other-terms.ts";
 import type { Random } from "./random.ts";
 
 type Shape = readonly number[];
@@ -21,6 +21,8 @@ export interface Api {
   /** PyTorch's name */
   readonly name: string;
   readonly ranks: readonly number[];
+  /** whether an input of no elements gives anything sensible in PyTorch; true */
+  readonly mayBeEmpty?: boolean;
   /** where the channels are in an input of that rank */
   readonly channelDim: (rank: number) => number;
   readonly own?: (random: Random, shape: Shape) => number;
@@ -91,6 +93,8 @@ function instanceNorm(name: string, spatial: number): Api {
     kind: "module",
     name,
     ranks: [spatial + 2, spatial + 2, spatial + 1],
+    // PyTorch averages the statistics of no images to NaN.
+    mayBeEmpty: false,
     channelDim: (rank) => rank - spatial - 1,
     // 1.13 refuses null, which 2.x takes for 0
     options: (random) => tracking(random, false, [0.3, 1, 0, 0.01]),
@@ -123,6 +127,7 @@ function trackedFunction(name: string, mode: string, like: Api): Api {
     kind: "function",
     name,
     ranks: like.ranks,
+    mayBeEmpty: like.mayBeEmpty,
     channelDim: like.channelDim,
     options: (random) => ({
       ...tensorOptions(random, ["weight", "bias"]),
@@ -206,6 +211,8 @@ const responseShape = {
     ...(random.chance(0.5) && { k: random.pick([1, 2]) }),
   }),
   tensors: () => ({}),
+  terms: ({ shape, own, options }: Settings, step: Step) =>
+    responseTerms(step, shape, own, { alpha: 1e-4, beta: 0.75, k: 1, ...(options as object) }),
 };
 
 const batch1d = batchNorm("BatchNorm1d", [2, 2, 3]);
@@ -213,8 +220,13 @@ const batch2d = batchNorm("BatchNorm2d", [4]);
 const batch3d = batchNorm("BatchNorm3d", [5]);
 const instances = [1, 2, 3].map((spatial) => instanceNorm(`InstanceNorm${spatial}d`, spatial));
 
-/** The lazy variant of a layer: the channels are not given. */
-const lazy = (api: Api): Api => ({ ...api, name: `Lazy${api.name}`, args: () => [] });
+/** The lazy variant of a layer: the channels are not given. PyTorch's takes them from dimension 1, with a batch or without. */
+const lazy = (api: Api): Api => ({
+  ...api,
+  name: `Lazy${api.name}`,
+  ranks: api.ranks.filter((rank) => api.channelDim(rank) === 1),
+  args: () => [],
+});
 
 export const APIS: readonly Api[] = [
   batch1d,

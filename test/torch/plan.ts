@@ -26,13 +26,13 @@ export const apiOf = (plan: Plan): Api => APIS.find(({ name }) => name === plan.
 /** Lengths around the SIMD widths 4, 8 and 16, and some larger. */
 const LENGTHS = [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 31, 33];
 
-function drawShape(random: Random, rank: number): number[] {
+function drawShape(random: Random, rank: number, mayBeEmpty: boolean): number[] {
   // a fiftieth of the cases are large
   const most = random.chance(0.02) ? 100_000 : 3000;
   const shape = Array.from({ length: rank }, () => random.pick(LENGTHS));
   for (const d of shape.keys()) {
     if (random.chance(0.03)) shape[d] = random.pick([63, 64, 65, 100, 257]);
-    if (random.chance(0.004)) shape[d] = 0;
+    if (random.chance(0.004) && mayBeEmpty) shape[d] = 0;
   }
   while (numelOf(shape) > most) {
     const d = shape.indexOf(Math.max(...shape));
@@ -49,7 +49,7 @@ export function drawPlan(apis: readonly Api[], runSeed: number, index: number): 
   const random = new Random(runSeed, index);
   const api = random.pick(apis);
   const rank = random.chance(0.01) ? 1 + random.below(5) : random.pick(api.ranks);
-  const shape = drawShape(random, rank);
+  const shape = drawShape(random, rank, api.mayBeEmpty ?? true);
   const options = api.options(random);
   const channels = shape[api.channelDim(rank)] ?? 3;
   const mode = options.training ?? options.use_input_stats;
