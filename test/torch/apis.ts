@@ -34,6 +34,8 @@ export interface Api {
   /** which elements share a mean, and how many products a weight's gradient sums; absent where there is no mean */
   readonly view?: (settings: Settings) => View;
   readonly perWeight?: (settings: Settings) => number;
+  /** the largest power of ten among its inputs; what still has a square */
+  readonly largest?: number;
   /** no mean is subtracted */
   readonly uncentred?: boolean;
   /** the default, if it is not 1e-5 */
@@ -211,6 +213,8 @@ const responseShape = {
     ...(random.chance(0.5) && { k: random.pick([1, 2]) }),
   }),
   tensors: () => ({}),
+  // their fourth power is computed
+  largest: 9,
   terms: ({ shape, own, options }: Settings, step: Step) =>
     responseTerms(step, shape, own, { alpha: 1e-4, beta: 0.75, k: 1, ...(options as object) }),
 };

@@ -93,11 +93,11 @@ function numbers(dtype: Dtype, shape: readonly number[], next: (i: number) => nu
 }
 
 /** The next number of an input, by its channel. */
-function inputNumbers({ distribution, dtype }: Plan, random: Random): (channel: number, i: number) => number {
+function inputNumbers({ distribution, dtype }: Plan, api: Api, random: Random): (channel: number, i: number) => number {
   const scale = random.magnitude(-2, 2);
   const offset = random.normal() * random.magnitude(-1, 4);
   // squares of these still fit into float32
-  const exponent = dtype === "float32" ? 17 : 100;
+  const exponent = api.largest ?? (dtype === "float32" ? 17 : 100);
   const tiny = random.magnitude(-20, -3);
   const huge = random.magnitude(3, exponent);
   const spot = random.below(50);
@@ -132,7 +132,7 @@ function drawStep(plan: Plan, api: Api, training: boolean, random: Random): Step
   const { shape, dtype } = plan;
   const dim = api.channelDim(shape.length);
   const stride = numelOf(shape.slice(dim + 1));
-  const next = inputNumbers(plan, random);
+  const next = inputNumbers(plan, api, random);
   const input = numbers(dtype, shape, (i) => next(Math.floor(i / stride) % shape[dim], i));
   const size = random.chance(0.7) ? 1 : random.magnitude(-3, 3);
   const gradOutput = numbers(dtype, shape, () => size * random.normal());
