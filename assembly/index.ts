@@ -11,6 +11,7 @@ export * from "./norm-rows";
 export * from "./optimizer";
 export * from "./pool";
 export * from "./reduce";
+export * from "./reduced";
 export * from "./softmax";
 export * from "./sum";
 export * from "./unary";

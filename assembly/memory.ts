@@ -109,6 +109,7 @@ export function copyStepped(
   seek(scratch, source, axes, first, outStep, xStep, 0);
   if (itemBytes === 4) copySteps<u32>(axes, rows, n, outStep, xStep, scratch);
   else if (itemBytes === 8) copySteps<u64>(axes, rows, n, outStep, xStep, scratch);
+  else if (itemBytes === 2) copySteps<u16>(axes, rows, n, outStep, xStep, scratch);
   else copySteps<u8>(axes, rows, n, outStep, xStep, scratch);
 }
 
@@ -176,6 +177,7 @@ export function transpose(
     const x = operand(scratch, 1);
     if (itemBytes === 4) transposePlane<u32>(out, outStride, x, xStride, rows, columns);
     else if (itemBytes === 8) transposePlane<u64>(out, outStride, x, xStride, rows, columns);
+    else if (itemBytes === 2) transposePlane<u16>(out, outStride, x, xStride, rows, columns);
     else transposePlane<u8>(out, outStride, x, xStride, rows, columns);
   } while (--planes && advance(scratch, axes));
 }

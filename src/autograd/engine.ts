@@ -1,5 +1,6 @@
 import { backend } from "../kernels/registry.ts";
-import { isFloat } from "../tensor/dtype.ts";
+import { convertedCopy, fillTensor } from "../tensor/convert.ts";
+import { isFloatingPoint, isReduced } from "../tensor/dtype.ts";
 import { nextBorn, type Storage } from "../tensor/memory.ts";
 import { isDense, memoryOrder, preservedStrides, sameOrder } from "../tensor/memory-format.ts";
 import { sameShape } from "../tensor/shape.ts";
@@ -17,10 +18,16 @@ export interface BackwardOptions {
 }
 
 function addGradients(a: Tensor, b: Tensor): Tensor {
+  const { dtype } = a;
+  if (isReduced(dtype)) {
+    const [wide, term] = [convertedCopy(a, "float32"), convertedCopy(b, "float32")];
+    const sum = convertedCopy(addGradients(wide, term), dtype);
+    return record("AddBackward0", sum, [a, b], (gradient) => [gradient, gradient]);
+  }
   const out = emptyAs(a);
   const order = memoryOrder(a.shape, out.strides);
   const by = (values: readonly number[]) => order.map((d) => values[d]);
-  backend().binary("add", a.dtype, by(a.shape), out.pointer, a.pointer, by(a.strides), b.pointer, by(b.strides));
+  backend().binary("add", dtype, by(a.shape), out.pointer, a.pointer, by(a.strides), b.pointer, by(b.strides));
   return record("AddBackward0", out, [a, b], (gradient) => [gradient, gradient]);
 }
 
@@ -84,6 +91,7 @@ class Flow {
   private sum(before: Tensor, gradient: Tensor): Tensor {
     const inPlace =
       !this.createGraph &&
+      !isReduced(before.dtype) &&
       isDense(before.shape, before.strides) &&
       sameOrder(before.shape, before.strides, gradient.strides) &&
       this.isOwn(before) &&
@@ -149,7 +157,7 @@ function applyHooks(
 function accumulate(leaf: Tensor, gradient: Tensor, flow: Flow, createGraph: boolean): void {
   const before = leaf.grad;
   if (before) {
-    if (createGraph || !isDense(before.shape, before.strides)) {
+    if (createGraph || isReduced(before.dtype) || !isDense(before.shape, before.strides)) {
       leaf.grad = addGradients(before, gradient);
     } else {
       const addend = packedAs(gradient, before.strides);
@@ -197,9 +205,9 @@ function startingGradient(output: Tensor, gradient: Tensor | undefined | null): 
       "call sum() or mean() first, or pass backward a gradient",
     );
   }
-  if (!isFloat(output.dtype)) throw new AutogradError(`gradients do not flow through ${output.dtype}`);
+  if (!isFloatingPoint(output.dtype)) throw new AutogradError(`gradients do not flow through ${output.dtype}`);
   const one = emptyTensor(output.shape, output.dtype);
-  backend().fill(output.dtype, one.pointer, 1, 1);
+  fillTensor(one, 1);
   return one;
 }
 

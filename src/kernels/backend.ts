@@ -12,7 +12,7 @@ import type {
   UnaryGradOp,
   UnaryOp,
 } from "./arguments.ts";
-import type { DType, FloatDType } from "./dtype.ts";
+import type { DType, FloatDType, ReducedDType } from "./dtype.ts";
 
 /*
  * The interface of every kernel, and nothing else. Kernels see addresses, sizes and strides, never a tensor.
@@ -40,6 +40,9 @@ export interface MemoryKernels {
   fill(dtype: DType, out: Pointer, n: number, value: number): void;
   /** out[i] = x[i] in another dtype: floats to integers truncate, anything to bool is ≠ 0 */
   convert(from: DType, to: DType, out: Pointer, x: Pointer, n: number): void;
+  /** out[i] = x[i], 16 bits as float32; narrow back, to nearest, ties to even, NaN without its payload */
+  widen(from: ReducedDType, out: Pointer, x: Pointer, n: number): void;
+  narrow(to: ReducedDType, out: Pointer, x: Pointer, n: number): void;
   /** Copies an array of items between two strided places; `sizes` and both strides have the same rank, which may be 0. */
   copyStrided(
     itemBytes: number,

@@ -62,6 +62,7 @@ export class Heap {
   f64!: Float64Array;
   i32!: Int32Array;
   i64!: BigInt64Array;
+  u16!: Uint16Array;
   u8!: Uint8Array;
 
   /** No more than this many bytes are taken from the system. */
@@ -84,6 +85,7 @@ export class Heap {
     this.f64 = new Float64Array(buffer);
     this.i32 = new Int32Array(buffer);
     this.i64 = new BigInt64Array(buffer);
+    this.u16 = new Uint16Array(buffer);
     this.u8 = new Uint8Array(buffer);
   }
 

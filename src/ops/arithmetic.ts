@@ -1,6 +1,6 @@
 import { noGrad } from "../autograd/mode.ts";
 import { record } from "../autograd/record.ts";
-import { type DType, getDefaultDtype, isFloat } from "../tensor/dtype.ts";
+import { type DType, getDefaultDtype, isFloatingPoint } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { tidy } from "../tensor/tidy.ts";
 import { ArgumentError, DTypeError } from "../util/errors.ts";
@@ -155,7 +155,7 @@ export function div(
   const [one, other] = typeof a === "number" ? [b as Tensor, a] : [a, b];
   const dtype = resultType(one, other);
   if (roundingMode !== null) return roundedDivision(a, b, dtype, roundingMode);
-  const computed = isFloat(dtype) ? dtype : getDefaultDtype();
+  const computed = isFloatingPoint(dtype) ? dtype : getDefaultDtype();
   if (typeof a !== "number") {
     return trueDivision(convert(a, computed), typeof b === "number" ? b : convert(b, computed));
   }
@@ -165,7 +165,8 @@ export function div(
 }
 
 function roundedDivision(a: Tensor | number, b: Tensor | number, dtype: DType, mode: "trunc" | "floor"): Tensor {
-  if (b === 0 && !isFloat(dtype)) throw new ArgumentError("ZeroDivisionError", "integers cannot be divided by zero");
+  if (b === 0 && !isFloatingPoint(dtype))
+    throw new ArgumentError("ZeroDivisionError", "integers cannot be divided by zero");
   const x = typeof a === "number" ? scalarTensor(a, dtype) : convert(a, dtype);
   const y = typeof b === "number" ? scalarTensor(b, dtype) : convert(b, dtype);
   const out = noGrad(() => tidy(() => (mode === "floor" ? floorQuotient(x, y) : truncatedQuotient(x, y))));
@@ -178,13 +179,13 @@ function roundedDivision(a: Tensor | number, b: Tensor | number, dtype: DType, m
 /** Integer kernels truncate by themselves. */
 function truncatedQuotient(x: Tensor, y: Tensor): Tensor {
   const quotient = binaryKernel("div", x, y);
-  return isFloat(x.dtype) ? unaryKernel("trunc", quotient) : quotient;
+  return isFloatingPoint(x.dtype) ? unaryKernel("trunc", quotient) : quotient;
 }
 
 /** (x − x mod y) / y: the quotient itself may have been rounded up to the next whole number, as 1 / 0.1 is. */
 function floorQuotient(x: Tensor, y: Tensor): Tensor {
   const exact = binaryKernel("div", binaryKernel("sub", x, binaryKernel("remainder", x, y)), y);
-  if (!isFloat(x.dtype)) return exact;
+  if (!isFloatingPoint(x.dtype)) return exact;
   return where(eq(y, 0), binaryKernel("div", x, y), unaryKernel("round", exact));
 }
 

@@ -1,5 +1,5 @@
 import { record } from "../autograd/record.ts";
-import { getDefaultDtype, isFloat } from "../tensor/dtype.ts";
+import { getDefaultDtype, isFloatingPoint } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { add, div, mul, neg, sub } from "./arithmetic.ts";
@@ -33,7 +33,7 @@ export function pow(base: Tensor | number, exponent: Tensor | number): Tensor {
 
 function powScalar(base: Tensor, p: number): Tensor {
   const x = convert(base, resultType(base, p));
-  if (!isFloat(x.dtype)) {
+  if (!isFloatingPoint(x.dtype)) {
     if (p < 0)
       throw new ArgumentError(
         "Integers to negative integer powers are not allowed.",
@@ -80,7 +80,7 @@ function powTensor(x: Tensor, y: Tensor): Tensor {
  */
 export function remainder(a: Tensor, b: Tensor | number): Tensor {
   const x = convert(a, resultType(a, b));
-  if (b === 0 && !isFloat(x.dtype))
+  if (b === 0 && !isFloatingPoint(x.dtype))
     throw new ArgumentError("ZeroDivisionError", "integers have no remainder modulo zero");
   const y = typeof b === "number" ? scalarTensor(b, x.dtype) : convert(b, x.dtype);
   return record(
@@ -150,7 +150,7 @@ export function minimum(a: Tensor, b: Tensor): Tensor {
  */
 export function atan2(y: Tensor, x: Tensor): Tensor {
   const type = resultType(y, x);
-  const dtype = isFloat(type) ? type : getDefaultDtype();
+  const dtype = isFloatingPoint(type) ? type : getDefaultDtype();
   const a = convert(y, dtype);
   const b = convert(x, dtype);
   return record(

@@ -2,7 +2,7 @@ import { noGrad } from "../autograd/mode.ts";
 import { record } from "../autograd/record.ts";
 import type { CompareOp } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
-import { getDefaultDtype, isFloat, scalarTypeName, torchName } from "../tensor/dtype.ts";
+import { getDefaultDtype, isFloat, isFloatingPoint, kernelDType, scalarTypeName, torchName } from "../tensor/dtype.ts";
 import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { tidy } from "../tensor/tidy.ts";
@@ -181,7 +181,7 @@ function againstInfinity(op: CompareOp, x: Tensor): Tensor {
  * ```
  */
 export function isfinite(x: Tensor): Tensor {
-  return isFloat(x.dtype) ? againstInfinity("lt", x) : filled(x.shape, "bool", 1);
+  return isFloatingPoint(x.dtype) ? againstInfinity("lt", x) : filled(x.shape, "bool", 1);
 }
 
 /**
@@ -193,7 +193,7 @@ export function isfinite(x: Tensor): Tensor {
  * ```
  */
 export function isinf(x: Tensor): Tensor {
-  return isFloat(x.dtype) ? againstInfinity("eq", x) : filled(x.shape, "bool", 0);
+  return isFloatingPoint(x.dtype) ? againstInfinity("eq", x) : filled(x.shape, "bool", 0);
 }
 
 function holdsEverywhere(condition: Tensor): boolean {
@@ -277,7 +277,17 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
   const shape = broadcastShapes(broadcastShapes(condition.shape, x.shape), y.shape);
   const { out, sizes, strides } = planBroadcast(shape, dtype, [condition, x, y]);
   const [ofCondition, ofX, ofY] = strides;
-  backend().where(dtype, sizes, out.pointer, condition.pointer, ofCondition, x.pointer, ofX, y.pointer, ofY);
+  backend().where(
+    kernelDType(dtype, "where"),
+    sizes,
+    out.pointer,
+    condition.pointer,
+    ofCondition,
+    x.pointer,
+    ofX,
+    y.pointer,
+    ofY,
+  );
   if (typeof a === "number") x.storage.release();
   if (typeof b === "number") y.storage.release();
   return record(

@@ -1,7 +1,8 @@
 import { isGradEnabled } from "../autograd/mode.ts";
 import type { BinaryOp, CompareOp, UnaryOp } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
-import { type DType, getDefaultDtype, isFloat, promoteTypes } from "../tensor/dtype.ts";
+import { fillTensor } from "../tensor/convert.ts";
+import { type DType, getDefaultDtype, isFloatingPoint, kernelDType, promoteTypes } from "../tensor/dtype.ts";
 import { memoryOrder, stridesIn, suggestedFormat } from "../tensor/memory-format.ts";
 import { broadcastShapes, broadcastStrides, type Shape, sameShape } from "../tensor/shape.ts";
 import { dense, detachedCopy, emptyAs, emptyTensor, type Tensor } from "../tensor/tensor.ts";
@@ -17,15 +18,15 @@ const UNIT = [1];
 /** The dtype two operands are computed in, as torch.result_type: a 0-dimensional tensor or a number only decides by its kind. */
 export function resultType(a: Tensor, b: Tensor | number): DType {
   if (typeof b === "number") {
-    if (isFloat(a.dtype)) return a.dtype;
+    if (isFloatingPoint(a.dtype)) return a.dtype;
     if (!Number.isInteger(b)) return getDefaultDtype();
     return a.dtype === "bool" ? "int64" : a.dtype;
   }
   if (a.dtype === b.dtype) return a.dtype;
   if (a.ndim > 0 === b.ndim > 0) return promoteTypes(a.dtype, b.dtype);
   const [array, single] = a.ndim > 0 ? [a, b] : [b, a];
-  const sameKind = isFloat(array.dtype) === isFloat(single.dtype) && array.dtype !== "bool";
-  return sameKind || isFloat(array.dtype) ? array.dtype : promoteTypes(array.dtype, single.dtype);
+  const sameKind = isFloatingPoint(array.dtype) === isFloatingPoint(single.dtype) && array.dtype !== "bool";
+  return sameKind || isFloatingPoint(array.dtype) ? array.dtype : promoteTypes(array.dtype, single.dtype);
 }
 
 /** A 0-dimensional tensor. */
@@ -36,7 +37,7 @@ export function scalarTensor(value: number, dtype: DType): Tensor {
 /** A contiguous tensor of one value. */
 export function filled(shape: Shape, dtype: DType, value: number): Tensor {
   const out = emptyTensor(shape, dtype);
-  backend().fill(dtype, out.pointer, out.numel, value);
+  fillTensor(out, value);
   return out;
 }
 
@@ -52,9 +53,10 @@ export function scratch<T>(body: () => T): T {
 
 /** op(x), its elements in the order of x's. A copy that had to be packed is written over. */
 export function unaryKernel(op: UnaryOp, x: Tensor, p?: number, q?: number): Tensor {
+  const dtype = kernelDType(x.dtype, op);
   const source = dense(x);
   const out = source === x ? emptyAs(x) : source;
-  backend().unary(op, x.dtype, out.pointer, source.pointer, x.numel, p, q);
+  backend().unary(op, dtype, out.pointer, source.pointer, x.numel, p, q);
   return out;
 }
 
@@ -85,7 +87,7 @@ export function planBroadcast(shape: Shape, dtype: DType, operands: readonly Ten
 
 /** a op b of one dtype, broadcast. */
 export function binaryKernel(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
-  let { dtype } = a;
+  let dtype = kernelDType(a.dtype, op);
   let kernelOp = op;
   if (dtype === "bool") {
     const byteOp = BOOL_OPS[op];
@@ -109,8 +111,9 @@ export function binaryKernel(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
 
 /** Whether a op b, as bool; one dtype, broadcast. */
 export function compareKernel(op: CompareOp, a: Tensor, b: Tensor): Tensor {
+  const dtype = kernelDType(a.dtype, op);
   const { out, sizes, strides } = planBroadcast(broadcastShapes(a.shape, b.shape), "bool", [a, b]);
-  backend().compare(op, a.dtype, sizes, out.pointer, a.pointer, strides[0], b.pointer, strides[1]);
+  backend().compare(op, dtype, sizes, out.pointer, a.pointer, strides[0], b.pointer, strides[1]);
   return out;
 }
 

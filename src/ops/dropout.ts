@@ -1,6 +1,6 @@
 import { record } from "../autograd/record.ts";
 import { backend } from "../kernels/registry.ts";
-import { isFloat, scalarTypeName, viewHeap } from "../tensor/dtype.ts";
+import { floatDType, isFloat, scalarTypeName, viewHeap } from "../tensor/dtype.ts";
 import { defaultGenerator } from "../tensor/generator.ts";
 import { emptyTensor, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
@@ -12,7 +12,7 @@ function masked(x: Tensor, mask: Tensor, p: number): Tensor {
   defaultGenerator.fillBernoulli(viewHeap(mask.dtype, mask.pointer, mask.numel), 1 - p);
   // in float32 the scale is 1 / fround(1 − p), rounded
   const scale = x.dtype === "float32" ? Math.fround(1 / Math.fround(1 - p)) : 1 / (1 - p);
-  backend().unary("mulScalar", mask.dtype, mask.pointer, mask.pointer, mask.numel, scale);
+  backend().unary("mulScalar", floatDType(mask.dtype, "dropout"), mask.pointer, mask.pointer, mask.numel, scale);
   const out = binaryKernel("mul", x, mask);
   const result = record("MulBackward0", out, [x], (g) => [mul(g, mask)], [mask]);
   if (!result.requiresGrad) mask.storage.release();

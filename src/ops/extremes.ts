@@ -1,6 +1,6 @@
 import { record } from "../autograd/record.ts";
 import { backend } from "../kernels/registry.ts";
-import type { DType } from "../tensor/dtype.ts";
+import { type DType, type KernelDType, kernelDType } from "../tensor/dtype.ts";
 import { wrapDim, wrapDims } from "../tensor/shape.ts";
 import { emptyTensor, packed, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, IndexRangeError } from "../util/errors.ts";
@@ -41,7 +41,7 @@ function pickAt(x: Tensor, indices: Tensor, d: number): Tensor {
   const source = packed(x);
   const [outer, size, inner] = around(x, d);
   const out = emptyTensor(indices.shape, x.dtype);
-  backend().gather(x.dtype, out.pointer, source.pointer, indices.pointer, outer, size, 1, inner);
+  backend().gather(kernelDType(x.dtype, "gather"), out.pointer, source.pointer, indices.pointer, outer, size, 1, inner);
   if (source !== x) source.storage.release();
   return record("GatherBackward0", out, [x], (g) => [placeAt(g, indices, x, d)], [indices]);
 }
@@ -51,14 +51,23 @@ function placeAt(g: Tensor, indices: Tensor, x: Tensor, d: number): Tensor {
   const source = packed(g);
   const [outer, size, inner] = around(x, d);
   const out = filled(x.shape, x.dtype, 0);
-  backend().scatterAdd(x.dtype, out.pointer, source.pointer, indices.pointer, outer, size, 1, inner);
+  backend().scatterAdd(
+    kernelDType(x.dtype, "scatter_add"),
+    out.pointer,
+    source.pointer,
+    indices.pointer,
+    outer,
+    size,
+    1,
+    inner,
+  );
   if (source !== g) source.storage.release();
   return record("ValueSelectingReductionBackward0", out, [g], (gg) => [pickAt(gg, indices, d)], [indices]);
 }
 
 /** bool is compared as bytes. */
-function computedAs(dtype: DType): DType {
-  return dtype === "bool" ? "uint8" : dtype;
+function computedAs(op: string, dtype: DType): KernelDType {
+  return dtype === "bool" ? "uint8" : kernelDType(dtype, op);
 }
 
 function along(op: "max" | "min", x: Tensor, dim: number, options: ReduceOptions): Extremes {
@@ -68,7 +77,7 @@ function along(op: "max" | "min", x: Tensor, dim: number, options: ReduceOptions
   const values = emptyTensor(shape, x.dtype);
   const indices = emptyTensor(shape, "int64");
   const source = packed(x);
-  backend().extremum(op, computedAs(x.dtype), values.pointer, indices.pointer, source.pointer, ...around(x, d));
+  backend().extremum(op, computedAs(op, x.dtype), values.pointer, indices.pointer, source.pointer, ...around(x, d));
   if (source !== x) source.storage.release();
   const back = (g: Tensor) => [placeAt(g, indices, x, d)];
   return { values: record(op === "max" ? "MaxBackward0" : "MinBackward0", values, [x], back, [indices]), indices };
@@ -171,7 +180,7 @@ function position(op: "max" | "min", x: Tensor, dim: number | null | undefined, 
   const out = emptyTensor(shape, "int64");
   const source = packed(x);
   const folded: [number, number, number] = d === null ? [1, x.numel, 1] : around(x, d);
-  backend().extremum(op, computedAs(x.dtype), 0, out.pointer, source.pointer, ...folded);
+  backend().extremum(op, computedAs(op, x.dtype), 0, out.pointer, source.pointer, ...folded);
   if (source !== x) source.storage.release();
   return out;
 }

@@ -1,6 +1,6 @@
 import { record } from "../autograd/record.ts";
 import { backend } from "../kernels/registry.ts";
-import { viewHeap } from "../tensor/dtype.ts";
+import { kernelDType, viewHeap } from "../tensor/dtype.ts";
 import { broadcastShapes, broadcastStrides, numelOf, type Shape, wrapDim } from "../tensor/shape.ts";
 import { detachedCopy, emptyTensor, packed, packInto, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, IndexRangeError, ShapeError } from "../util/errors.ts";
@@ -42,7 +42,16 @@ function scatterInto(out: Tensor, d: number, index: Tensor, x: Tensor): void {
   const source = packed(x);
   const [outer, count, inner] = axes(index.shape, d);
   const size = out.shape[d] ?? 1;
-  const bad = backend().scatterAdd(out.dtype, region.pointer, source.pointer, index.pointer, outer, size, count, inner);
+  const bad = backend().scatterAdd(
+    kernelDType(out.dtype, "scatter_add"),
+    region.pointer,
+    source.pointer,
+    index.pointer,
+    outer,
+    size,
+    count,
+    inner,
+  );
   if (source !== x) source.storage.release();
   if (region !== place) {
     packInto(place, region);
@@ -80,7 +89,16 @@ function gatherChecked(x: Tensor, d: number, index: Tensor): Tensor {
   const out = emptyTensor(index.shape, x.dtype);
   const [outer, count, inner] = axes(index.shape, d);
   const size = x.shape[d] ?? 1;
-  const bad = backend().gather(x.dtype, out.pointer, source.pointer, index.pointer, outer, size, count, inner);
+  const bad = backend().gather(
+    kernelDType(x.dtype, "gather"),
+    out.pointer,
+    source.pointer,
+    index.pointer,
+    outer,
+    size,
+    count,
+    inner,
+  );
   if (source !== x) source.storage.release();
   if (bad >= 0) throw outOfRange(index, bad, d, size);
   return record("GatherBackward0", out, [x], (g) => [gatherGrad(g, x.shape, d, index)], [index]);
@@ -160,7 +178,16 @@ export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   const [outer, size, inner] = axes(x.shape, d);
   const source = packed(x);
   const out = emptyTensor(x.ndim > 0 ? x.shape.with(d, at.numel) : [], x.dtype);
-  const bad = backend().indexSelect(x.dtype, out.pointer, source.pointer, at.pointer, outer, size, at.numel, inner);
+  const bad = backend().indexSelect(
+    kernelDType(x.dtype, "index_select"),
+    out.pointer,
+    source.pointer,
+    at.pointer,
+    outer,
+    size,
+    at.numel,
+    inner,
+  );
   if (source !== x) source.storage.release();
   if (bad >= 0) throw outOfSelf(at, bad, d, size);
   return record("IndexSelectBackward0", out, [x], (g) => [indexSelectGrad(g, x.shape, d, at)], [at]);
@@ -171,7 +198,7 @@ function indexAddInto(out: Tensor, d: number, index: Tensor, x: Tensor): void {
   const [outer, size, inner] = axes(out.shape, d);
   const source = packed(x);
   const bad = backend().indexAdd(
-    out.dtype,
+    kernelDType(out.dtype, "index_add"),
     out.pointer,
     source.pointer,
     index.pointer,
@@ -283,7 +310,7 @@ export function maskedFill(x: Tensor, mask: Tensor, value: number): Tensor {
   const out = emptyTensor(shape, x.dtype);
   const single = scalarTensor(value, x.dtype);
   backend().where(
-    x.dtype,
+    kernelDType(x.dtype, "masked_fill"),
     shape,
     out.pointer,
     mask.pointer,

@@ -2,8 +2,9 @@ import { noGrad } from "../autograd/mode.ts";
 import { markChanged, needsGrad } from "../autograd/record.ts";
 import type { BinaryOp } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
+import { fillTensor } from "../tensor/convert.ts";
 import { drawable } from "../tensor/creation.ts";
-import { type DType, ITEM_BYTES, isFloat, viewHeap } from "../tensor/dtype.ts";
+import { type DType, ITEM_BYTES, isFloatingPoint, kernelDType, viewHeap } from "../tensor/dtype.ts";
 import { defaultGenerator, type Generator } from "../tensor/generator.ts";
 import { broadcastShapes, broadcastStrides, type Shape, sameShape } from "../tensor/shape.ts";
 import { detachedCopy, emptyTensor, packInto, type Tensor } from "../tensor/tensor.ts";
@@ -59,7 +60,7 @@ function checkTarget(x: Tensor, shape: Shape): void {
 }
 
 function checkCast(from: DType, to: DType): void {
-  if ((isFloat(from) && !isFloat(to)) || (from !== "bool" && to === "bool")) {
+  if ((isFloatingPoint(from) && !isFloatingPoint(to)) || (from !== "bool" && to === "bool")) {
     throw new DTypeError(
       `result type ${from} can't be cast to the desired output type ${to}`,
       "use the operation that returns a new tensor",
@@ -97,7 +98,7 @@ export function copy_(x: Tensor, source: Tensor): Tensor {
  * ```
  */
 export function fill_(x: Tensor, value: number | boolean): Tensor {
-  change(x, (out) => backend().fill(x.dtype, out.pointer, x.numel, Number(value)), false);
+  change(x, (out) => fillTensor(out, Number(value)), false);
   return x;
 }
 
@@ -120,7 +121,7 @@ function update(op: BinaryOp, x: Tensor, other: Tensor | number, alpha: number, 
     refuseHistory(other);
     checkTarget(x, other.shape);
   }
-  const divides = op === "div" && !isFloat(x.dtype);
+  const divides = op === "div" && !isFloatingPoint(x.dtype);
   checkCast(divides ? "float32" : resultType(x, other), x.dtype);
   const direct = x.dtype !== "bool" && (single || (other.dtype === x.dtype && other.storage !== x.storage));
   if (!direct) {
@@ -129,14 +130,15 @@ function update(op: BinaryOp, x: Tensor, other: Tensor | number, alpha: number, 
     result.storage.release();
     return x;
   }
+  const dtype = kernelDType(x.dtype, op);
   change(x, (out) => {
     if (!single && (op === "add" || op === "sub") && sameShape(x.shape, other.shape) && other.isContiguous) {
-      backend().axpy(x.dtype, out.pointer, other.pointer, x.numel, op === "add" ? alpha : -alpha);
+      backend().axpy(dtype, out.pointer, other.pointer, x.numel, op === "add" ? alpha : -alpha);
       return;
     }
     const term = single ? scalarTensor(alpha * other, x.dtype) : alpha === 1 ? other : noGrad(() => mul(other, alpha));
     const strides = broadcastStrides(term.shape, term.strides, x.shape);
-    backend().binary(op, x.dtype, x.shape, out.pointer, out.pointer, out.strides, term.pointer, strides);
+    backend().binary(op, dtype, x.shape, out.pointer, out.pointer, out.strides, term.pointer, strides);
     if (term !== other) term.storage.release();
   });
   return x;
@@ -210,7 +212,8 @@ export function clamp_(x: Tensor, options: { min?: number; max?: number }): Tens
   }
   for (const bound of [min, max]) if (bound !== undefined) checkCast(resultType(x, bound), x.dtype);
   const [low, high] = [min ?? Number.NEGATIVE_INFINITY, max ?? Number.POSITIVE_INFINITY];
-  change(x, (out) => backend().unary("clamp", x.dtype, out.pointer, out.pointer, x.numel, low, high));
+  const dtype = kernelDType(x.dtype, "clamp");
+  change(x, (out) => backend().unary("clamp", dtype, out.pointer, out.pointer, x.numel, low, high));
   return x;
 }
 
@@ -265,6 +268,7 @@ export function normal_(x: Tensor, options: Drawing & { mean?: number; std?: num
  */
 export function bernoulli_(x: Tensor, options: Drawing & { p?: number } = {}): Tensor {
   const { p = 0.5, generator = defaultGenerator } = options;
-  change(x, (out) => generator.fillBernoulli(viewHeap(x.dtype, out.pointer, x.numel), p), false);
+  const dtype = kernelDType(x.dtype, "bernoulli_");
+  change(x, (out) => generator.fillBernoulli(viewHeap(dtype, out.pointer, x.numel), p), false);
   return x;
 }

@@ -97,6 +97,10 @@ declare module "../tensor/tensor.js" {
     float(): Tensor;
     /** The values as float64, as torch.Tensor.double. */
     double(): Tensor;
+    /** The values as float16, rounded to nearest, as torch.Tensor.half. */
+    half(): Tensor;
+    /** The values as bfloat16, rounded to nearest, as torch.Tensor.bfloat16. */
+    bfloat16(): Tensor;
     /** The values as int32, truncated, as torch.Tensor.int. */
     int(): Tensor;
     /** The values as int64, truncated, as torch.Tensor.long. */
@@ -128,6 +132,8 @@ for (const [name, run] of families.flatMap((family) => Object.entries(family))) 
 const conversions: Record<string, DType> = {
   float: "float32",
   double: "float64",
+  half: "float16",
+  bfloat16: "bfloat16",
   int: "int32",
   long: "int64",
   bool: "bool",

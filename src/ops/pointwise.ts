@@ -1,6 +1,6 @@
 import { record } from "../autograd/record.ts";
 import type { UnaryOp } from "../kernels/backend.ts";
-import { getDefaultDtype, isFloat } from "../tensor/dtype.ts";
+import { getDefaultDtype, isFloatingPoint } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError } from "../util/errors.ts";
 import { add, div, mul, neg } from "./arithmetic.ts";
@@ -10,7 +10,7 @@ import { convert } from "./convert.ts";
 
 /** x itself if it is floating point, else as the default dtype. */
 export function toFloat(x: Tensor): Tensor {
-  return isFloat(x.dtype) ? x : convert(x, getDefaultDtype());
+  return isFloatingPoint(x.dtype) ? x : convert(x, getDefaultDtype());
 }
 
 /** A function of floats whose gradient is computed from its input. */
@@ -29,7 +29,7 @@ function fromOutput(name: string, op: UnaryOp, input: Tensor, grad: (g: Tensor, 
 /** A step function of floats; whole numbers are themselves. */
 function step(name: string, op: UnaryOp, x: Tensor): Tensor {
   if (x.dtype === "bool") throw new DTypeError(`"${op}" not implemented for 'Bool'`, "convert the tensor first");
-  if (!isFloat(x.dtype)) return unaryKernel("addScalar", x, 0);
+  if (!isFloatingPoint(x.dtype)) return unaryKernel("addScalar", x, 0);
   return record(name, unaryKernel(op, x), [x], (g) => [filled(g.shape, g.dtype, 0)]);
 }
 

@@ -174,7 +174,7 @@ function pickMaxima(x: Tensor, indices: Tensor, shape: Pool2dShape): Tensor {
   const out = emptyTensor(indices.shape, x.dtype);
   const { planes, inHeight, inWidth, outHeight, outWidth } = shape;
   backend().gather(
-    x.dtype,
+    x.dtype as FloatDType,
     out.pointer,
     source.pointer,
     indices.pointer,

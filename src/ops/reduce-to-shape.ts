@@ -1,6 +1,7 @@
 import { record } from "../autograd/record.ts";
 import type { ReduceOp } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
+import { kernelDType } from "../tensor/dtype.ts";
 import { broadcastStrides, contiguousStrides, type Shape, sameShape } from "../tensor/shape.ts";
 import { aliasOf, emptyTensor, packed, type Tensor } from "../tensor/tensor.ts";
 
@@ -21,7 +22,7 @@ export function reduceRuns(op: ReduceOp, x: Tensor, reduced: (dim: number) => bo
     let outer = 1;
     for (let d = 0; d < end; d++) outer *= x.shape[d];
     const next = emptyTensor([outer * inner], op === "any" || op === "all" ? "bool" : x.dtype);
-    backend().reduce(op, current.dtype, next.pointer, current.pointer, outer, size, inner);
+    backend().reduce(op, kernelDType(current.dtype, op), next.pointer, current.pointer, outer, size, inner);
     if (current !== x) current.storage.release();
     current = next;
   }

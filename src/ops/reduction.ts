@@ -1,7 +1,7 @@
 import { isGradEnabled } from "../autograd/mode.ts";
 import { record } from "../autograd/record.ts";
 import { backend } from "../kernels/registry.ts";
-import { isFloat, scalarTypeName } from "../tensor/dtype.ts";
+import { isFloatingPoint, scalarTypeName } from "../tensor/dtype.ts";
 import { wrapDims } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DTypeError } from "../util/errors.ts";
@@ -34,7 +34,7 @@ export interface ReduceOptions {
  * ```
  */
 export function sum(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
-  const source = isFloat(x.dtype) ? x : convert(x, "int64");
+  const source = isFloatingPoint(x.dtype) ? x : convert(x, "int64");
   return sumOver(source, wrapDims(dim, x.ndim), options.keepdim ?? false);
 }
 
@@ -49,7 +49,7 @@ export function sum(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor 
  * ```
  */
 export function mean(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor {
-  if (!isFloat(x.dtype)) {
+  if (!isFloatingPoint(x.dtype)) {
     throw new DTypeError(
       `mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ${scalarTypeName(x.dtype)}`,
       "convert it first, for example with .float()",
@@ -73,7 +73,7 @@ export function mean(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor
  * ```
  */
 export function prod(x: Tensor, dim?: number | null, options: ReduceOptions = {}): Tensor {
-  const source = isFloat(x.dtype) ? x : convert(x, "int64");
+  const source = isFloatingPoint(x.dtype) ? x : convert(x, "int64");
   const dims = wrapDims(dim, x.ndim);
   const out = reduceDims("prod", source, dims, options.keepdim ?? false);
   return record(

@@ -1,6 +1,7 @@
 import { record } from "../autograd/record.ts";
 import { backend } from "../kernels/registry.ts";
-import { viewHeap } from "../tensor/dtype.ts";
+import { fillTensor } from "../tensor/convert.ts";
+import { kernelDType, viewHeap } from "../tensor/dtype.ts";
 import { numelOf, type Shape, wrapDim, wrapDims } from "../tensor/shape.ts";
 import { aliasOf, detachedCopy, emptyTensor, packed, packInto, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, IndexRangeError, ShapeError } from "../util/errors.ts";
@@ -8,7 +9,7 @@ import { ArgumentError, IndexRangeError, ShapeError } from "../util/errors.ts";
 /** Zeros of `shape` with g in the place that `take` sees: the gradient of taking a part. */
 function embed(name: string, g: Tensor, shape: Shape, take: (x: Tensor) => Tensor): Tensor {
   const out = emptyTensor(shape, g.dtype);
-  backend().fill(g.dtype, out.pointer, out.numel, 0);
+  fillTensor(out, 0);
   packInto(take(out), g);
   return record(`${name.slice(0, -1)}Backward0`, out, [g], (gg) => [take(gg)]);
 }
@@ -238,7 +239,7 @@ function reversed(x: Tensor, d: number): Tensor {
   for (let i = 0; i < size; i++) positions[i] = BigInt(size - 1 - i);
   const outer = numelOf(x.shape.slice(0, d));
   backend().indexSelect(
-    x.dtype,
+    kernelDType(x.dtype, "flip"),
     out.pointer,
     x.pointer,
     order.pointer,

@@ -1,6 +1,16 @@
-import { backend } from "../kernels/registry.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
-import { type DType, dtypeOfArray, getDefaultDtype, isFloat, type TypedArray, viewHeap } from "./dtype.ts";
+import { convertedCopy, fillTensor } from "./convert.ts";
+import {
+  bitsOf,
+  type DType,
+  dtypeOfArray,
+  getDefaultDtype,
+  isFloat,
+  isReduced,
+  kernelDType,
+  type TypedArray,
+  viewHeap,
+} from "./dtype.ts";
 import { checkShape, inferShape, numelOf, type Shape } from "./shape.ts";
 import { emptyTensor, type Tensor } from "./tensor.ts";
 
@@ -25,7 +35,7 @@ export function allocate(shape: Shape, dtype: DType, requiresGrad = false): Tens
 
 function filled(shape: Shape, value: number, dtype: DType, requiresGrad = false): Tensor {
   const out = allocate(shape, dtype, requiresGrad);
-  backend().fill(dtype, out.pointer, out.numel, value);
+  fillTensor(out, value);
   return out;
 }
 
@@ -103,7 +113,7 @@ function writeValues(out: Tensor, values: readonly (number | boolean | bigint)[]
     if (dtype === "bool") view[i] = value ? 1 : 0;
     else if (view instanceof BigInt64Array)
       view[i] = typeof value === "bigint" ? value : BigInt(Math.trunc(Number(value)));
-    else view[i] = Number(value);
+    else view[i] = isReduced(dtype) ? bitsOf(dtype, Number(value)) : Number(value);
   }
 }
 
@@ -116,6 +126,7 @@ export interface FromDataOptions extends TensorOptions {
 /**
  * A tensor with the given values, as torch.tensor. Numbers give the default dtype (float32: JavaScript cannot tell 1 from 1.0), booleans
  * bool, bigints int64, a typed array its own element type; `dtype` overrides it.
+ * A Uint16Array with dtype float16 or bfloat16 holds the elements' bits.
  * @param data nested arrays, a single value, or a typed array (copied) with `shape`
  * @throws ShapeError if the arrays are ragged or do not fit `shape`
  * @throws ArgumentError if a value does not fit an integer dtype
@@ -125,6 +136,7 @@ export interface FromDataOptions extends TensorOptions {
  * tensor([[1, 2], [3, 4]]).shape; // => [2, 2]
  * tensor([3, 1], { dtype: "int64" }).dtype; // => "int64"
  * tensor(new Float64Array(6), { shape: [2, 3] }).dtype; // => "float64"
+ * tensor(new Uint16Array([0x3e00]), { dtype: "float16" }).toArray(); // => [1.5]
  * ```
  */
 export function tensor(data: NestedData | TypedArray | Uint8ClampedArray, options: FromDataOptions = {}): Tensor {
@@ -138,15 +150,16 @@ export function tensor(data: NestedData | TypedArray | Uint8ClampedArray, option
 }
 
 function fromTypedArray(data: TypedArray | Uint8ClampedArray, options: FromDataOptions): Tensor {
-  const from = dtypeOfArray(data);
+  // 16 bits are of the dtype that they are said to be
+  const raw = data instanceof Uint16Array && options.dtype && isReduced(options.dtype);
+  const from = raw ? (options.dtype as DType) : dtypeOfArray(data);
   const { dtype = from } = options;
   const shape = options.shape ? inferShape(options.shape, data.length) : [data.length];
   const source = allocate(shape, from);
   viewHeap(from, source.pointer, data.length).set(data as never);
   let out = source;
   if (dtype !== from) {
-    out = allocate(shape, dtype);
-    backend().convert(from, dtype, out.pointer, source.pointer, data.length);
+    out = convertedCopy(source, dtype);
     source.storage.release();
   }
   if (options.requiresGrad) out.requiresGrad = true;
@@ -251,7 +264,7 @@ export function emptyLike(x: Tensor, options: TensorOptions = {}): Tensor {
 
 /** A 1-dimensional tensor of what `at` gives for each position; integers are truncated. */
 function sequence(length: number, dtype: DType, requiresGrad: boolean | undefined, at: (i: number) => number): Tensor {
-  const out = allocate([length], dtype, requiresGrad);
+  const out = allocate([length], kernelDType(dtype, "arange_cpu"), requiresGrad);
   const view = viewHeap(dtype, out.pointer, length);
   if (view instanceof BigInt64Array) for (let i = 0; i < length; i++) view[i] = BigInt(Math.trunc(at(i)));
   else for (let i = 0; i < length; i++) view[i] = at(i);
@@ -319,7 +332,7 @@ export function linspace(start: number, end: number, steps: number, options: Ten
  */
 export function eye(n: number, options: TensorOptions & { m?: number } = {}): Tensor {
   const { m = n, dtype = getDefaultDtype() } = options;
-  const out = filled([n, m], 0, dtype, options.requiresGrad);
+  const out = filled([n, m], 0, kernelDType(dtype, "eye"), options.requiresGrad);
   const view = viewHeap(dtype, out.pointer, numelOf(out.shape));
   for (let i = 0; i < Math.min(n, m); i++) {
     if (view instanceof BigInt64Array) view[i * (m + 1)] = 1n;

@@ -1,4 +1,4 @@
-import { getDefaultDtype, isFloat, torchName, viewHeap } from "./dtype.ts";
+import { getDefaultDtype, isFloatingPoint, torchName, valuesOf, viewHeap } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -79,7 +79,7 @@ type Shown = number | bigint | null | Shown[];
 
 function read(x: Tensor, summarise: boolean): Shown {
   const span = x.shape.reduce((last, size, d) => last + (size - 1) * x.strides[d], 0) + 1;
-  const elements = viewHeap(x.dtype, x.pointer, span);
+  const elements = valuesOf(x.dtype, viewHeap(x.dtype, x.pointer, span));
   const build = (d: number, at: number): Shown => {
     if (d === x.ndim) return elements[at];
     return positions(x.shape[d], summarise).map((i) => (i < 0 ? null : build(d + 1, at + i * x.strides[d])));
@@ -150,7 +150,7 @@ export function tensorString(x: Tensor): string {
       suffixes.push(`dtype=${torchName(dtype)}`);
     const shown = read(x, x.numel > THRESHOLD);
     const items = flat(shown);
-    const format = isFloat(dtype) ? floatFormat(items as number[]) : plainFormat(items, dtype === "bool");
+    const format = isFloatingPoint(dtype) ? floatFormat(items as number[]) : plainFormat(items, dtype === "bool");
     values = layout(shown, prefix.length, format);
   }
   if (x.gradFn) suffixes.push(`grad_fn=<${x.gradFn.name}>`);

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../util/errors.ts";
 import { allocate, drawable, type TensorOptions } from "./creation.ts";
-import { getDefaultDtype, viewHeap } from "./dtype.ts";
+import { getDefaultDtype, kernelDType, viewHeap } from "./dtype.ts";
 import { defaultGenerator, type Generator } from "./generator.ts";
 import type { Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
@@ -97,7 +97,7 @@ export function randnLike(x: Tensor, options: RandomOptions = {}): Tensor {
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
   const { dtype = "int64", generator = defaultGenerator } = options;
   const out = allocate(shape, dtype, options.requiresGrad);
-  generator.fillRandint(viewHeap(dtype, out.pointer, out.numel), low, high);
+  generator.fillRandint(viewHeap(kernelDType(dtype, "random_"), out.pointer, out.numel), low, high);
   return out;
 }
 
@@ -115,7 +115,7 @@ export function randperm(n: number, options: RandomOptions = {}): Tensor {
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError(`n must be greater or equal to 0, got ${n}`);
   const order = generator.randperm(n);
   const out = allocate([n], dtype, options.requiresGrad);
-  const view = viewHeap(dtype, out.pointer, n);
+  const view = viewHeap(kernelDType(dtype, "randperm"), out.pointer, n);
   if (view instanceof BigInt64Array) for (let i = 0; i < n; i++) view[i] = BigInt(order[i]);
   else for (let i = 0; i < n; i++) view[i] = order[i];
   return out;

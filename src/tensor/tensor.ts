@@ -1,7 +1,16 @@
 import type { Pointer } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
 import { ArgumentError, AutogradError, DTypeError } from "../util/errors.ts";
-import { type DType, ITEM_BYTES, isFloat, type TypedArray, viewHeap } from "./dtype.ts";
+import {
+  type DType,
+  ITEM_BYTES,
+  isFloatingPoint,
+  isReduced,
+  type NumberArray,
+  type TypedArray,
+  valuesOf,
+  viewHeap,
+} from "./dtype.ts";
 import { Storage } from "./memory.ts";
 import { liesIn, type MemoryFormat, preservedStrides, sameOrder } from "./memory-format.ts";
 import { contiguousStrides, isContiguous, numelOf, type Shape } from "./shape.ts";
@@ -128,7 +137,7 @@ export class Tensor {
   }
 
   set requiresGrad(value: boolean) {
-    if (value && !isFloat(this.dtype)) {
+    if (value && !isFloatingPoint(this.dtype)) {
       throw new DTypeError(
         "only Tensors of floating point and complex dtype can require gradients",
         `this one is ${this.dtype}`,
@@ -195,14 +204,25 @@ export class Tensor {
     return new Tensor(this.storage, this.shape, this.strides, this.dtype, this.storageOffset);
   }
 
-  /** The elements in row-major order as a typed array: a copy. bool gives 0 and 1 in a Uint8Array. */
-  toTypedArray(): TypedArray {
+  /** The elements in row-major order as a typed array: a copy. bool gives 0 and 1 in a Uint8Array, float16 and bfloat16 a Float32Array. */
+  toTypedArray(): NumberArray {
+    return valuesOf(this.dtype, this.elements());
+  }
+
+  /** The bits of a float16 or bfloat16 tensor's elements in row-major order: a copy, from which `tensor` makes the same again. @throws DTypeError for another dtype */
+  toBits(): Uint16Array {
+    if (!isReduced(this.dtype)) {
+      throw new DTypeError(`toBits() is for float16 and bfloat16 tensors (got ${this.dtype})`, "use toTypedArray()");
+    }
+    return this.elements() as Uint16Array;
+  }
+
+  /** A copy of the elements as they are stored, in row-major order. */
+  private elements(): TypedArray {
     const { numel, dtype } = this;
-    if (this.isContiguous) return viewHeap(dtype, this.pointer, numel).slice();
-    const packed = emptyTensor(this.shape, dtype);
-    packInto(packed, this);
-    const copy = viewHeap(dtype, packed.pointer, numel).slice();
-    packed.storage.release();
+    const source = packed(this);
+    const copy = viewHeap(dtype, source.pointer, numel).slice();
+    if (source !== this) source.storage.release();
     return copy;
   }
 
@@ -230,7 +250,7 @@ export class Tensor {
         "use toArray(), or reduce it first with sum() or mean()",
       );
     }
-    return Number(viewHeap(this.dtype, this.pointer, 1)[0]);
+    return Number(valuesOf(this.dtype, viewHeap(this.dtype, this.pointer, 1))[0]);
   }
 
   /** Holds the memory beyond the step that made it, until `dispose()`. Returns the tensor. */

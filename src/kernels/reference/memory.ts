@@ -1,6 +1,7 @@
 import type { MemoryKernels } from "../backend.ts";
 import type { DType } from "../dtype.ts";
 import { heap } from "../heap.ts";
+import { narrow, widen } from "./reduced.ts";
 import { eachRow } from "./strided.ts";
 import { isFloat, numbers, position } from "./views.ts";
 
@@ -88,7 +89,7 @@ function copyStrided(
   xStrides: readonly number[],
 ): void {
   // Integer views keep every bit; a float view may change a NaN's.
-  const items = itemBytes === 8 ? heap.i64 : itemBytes === 4 ? heap.i32 : heap.u8;
+  const items = itemBytes === 8 ? heap.i64 : itemBytes === 4 ? heap.i32 : itemBytes === 2 ? heap.u16 : heap.u8;
   const outStart = out / itemBytes;
   const xStart = x / itemBytes;
   eachRow(sizes, [outStrides, xStrides], (length, offsets, steps) => {
@@ -100,4 +101,4 @@ function copyStrided(
   });
 }
 
-export const memoryKernels: MemoryKernels = { fill, convert, copyStrided };
+export const memoryKernels: MemoryKernels = { fill, convert, widen, narrow, copyStrided };

@@ -3,7 +3,7 @@ import type { DType } from "../dtype.ts";
 import { ARGUMENTS } from "./module.ts";
 import { axes } from "./strides.ts";
 
-/** What assembly/memory.ts exports. */
+/** What assembly/memory.ts and assembly/reduced.ts export. */
 export interface MemoryExports {
   fillF32(out: Pointer, n: number, value: number): void;
   fillF64(out: Pointer, n: number, value: number): void;
@@ -11,6 +11,8 @@ export interface MemoryExports {
   fillI64(out: Pointer, n: number, value: number): void;
   fillU8(out: Pointer, n: number, value: number): void;
   convertDtype(from: number, to: number, out: Pointer, x: Pointer, n: number): void;
+  widen(bfloat: boolean, out: Pointer, x: Pointer, n: number): void;
+  narrow(bfloat: boolean, out: Pointer, x: Pointer, n: number): void;
   copyBytes(out: Pointer, x: Pointer, bytes: number): void;
   copyRows(axes: number, rows: number, bytes: number, first: number, source: Pointer, scratch: Pointer): void;
   copyStepped(
@@ -65,6 +67,14 @@ export function memoryKernels(wasm: MemoryExports): MemoryKernels {
 
     convert(from, to, out, x, n) {
       wasm.convertDtype(DTYPE_NUMBER[from], DTYPE_NUMBER[to], out, x, n);
+    },
+
+    widen(from, out, x, n) {
+      wasm.widen(from === "bfloat16", out, x, n);
+    },
+
+    narrow(to, out, x, n) {
+      wasm.narrow(to === "bfloat16", out, x, n);
     },
 
     copyStrided(itemBytes, sizes, out, outStrides, x, xStrides) {
