@@ -24,6 +24,9 @@ const HELP = `npm run bench -- [options]
   --docs-only    draw docs/benchmarks.md again from the file, without measuring
 `;
 
+const BUSY =
+  "! Other programs use this machine: medians and ratios by round help little with two threads, of PyTorch least, since its threads wait for each other busily.";
+
 function options() {
   const text = { type: "string" };
   const flag = { type: "boolean", default: false };
@@ -76,7 +79,9 @@ function describe({ id, unit, lanes }) {
     if (unsupported) return `${lane} –`;
     if (lane === ours?.lane || ours.samples.length === 0) {
       const { median } = spread(samples);
-      return unit === "bytes" ? `${lane} ${(median / 2 ** 20).toFixed(0)} MiB` : `${lane} ${(median / 1e6).toFixed(3)} ms`;
+      return unit === "bytes"
+        ? `${lane} ${(median / 2 ** 20).toFixed(0)} MiB`
+        : `${lane} ${(median / 1e6).toFixed(3)} ms`;
     }
     return `${lane} ×${ratio(samples, ours.samples).median.toFixed(2)}`;
   });
@@ -97,6 +102,7 @@ async function main() {
 async function run({ groups, match, peers: asked, threads, rounds, quick, json, timing }, before) {
   const began = machine();
   console.log(`${began.cpu}, ${began.cores} cores, Node ${began.node}; load ${began.load.toFixed(2)}`);
+  if (began.load > 0.5) console.log(BUSY);
   const about = await survey(asked, threads);
   describePeers(about);
   const lanes = lanesFor(
@@ -104,19 +110,25 @@ async function run({ groups, match, peers: asked, threads, rounds, quick, json, 
     threads,
   );
   const peers = new Peers();
+  const run = { format: 1, quick, date: new Date().toISOString(), machine: began, lanes, peers: about };
   const measured = [];
+  let results = null;
+  mkdirSync(dirname(json), { recursive: true });
   for (const workload of workloads(quick)) {
     if (!groups.includes(workload.group) || !workload.id.includes(match ?? "")) continue;
     const timed = workload.group !== "memory";
-    const done = timed ? await measure(workload, lanes, peers, timing) : await measureMemory(workload, lanes, { rounds: Math.min(rounds, 3) });
+    const done = timed
+      ? await measure(workload, lanes, peers, timing)
+      : await measureMemory(workload, lanes, { rounds: Math.min(rounds, 3) });
     describe(done);
     measured.push(done);
+    results = merge(before, { ...run, workloads: measured });
+    // Written as it goes, so that a run that is cut off leaves what it has.
+    writeFileSync(json, `${JSON.stringify(results)}\n`);
   }
   peers.close();
-  const results = merge(before, { format: 1, quick, date: new Date().toISOString(), machine: began, lanes, peers: about, workloads: measured });
+  if (!results) throw new Error(`no workload is called "${match}" in ${groups.join(", ")}`);
   for (const problem of problems(results)) console.log(`! ${problem}`);
-  mkdirSync(dirname(json), { recursive: true });
-  writeFileSync(json, `${JSON.stringify(results)}\n`);
   console.log(`samples: ${json}`);
   return results;
 }

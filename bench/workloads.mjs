@@ -11,6 +11,8 @@ export const GROUPS = {
 };
 
 const BOTH = ["evenkeel", "torch"];
+/** All but those that take seconds for a large tensor. */
+const FAST = [...BOTH, "tfjs-wasm", "jax"];
 const numel = (shape) => shape.reduce((a, b) => a * b, 1);
 const times = (shape) => shape.join("×");
 
@@ -61,7 +63,16 @@ function conv(name, pass, x, out, { kernel, stride = 1, groups = 1, peers = BOTH
 }
 
 function step(model, batch, { group = "steps", peers = BOTH, ...more } = {}) {
-  return { id: `${group}/${model}/${batch}`, group, op: "step", model, batch, peers, layouts: model !== "mlp", ...more };
+  return {
+    id: `${group}/${model}/${batch}`,
+    group,
+    op: "step",
+    model,
+    batch,
+    peers,
+    layouts: model !== "mlp",
+    ...more,
+  };
 }
 
 const PASSES = ["forward", "both", "eval"];
@@ -80,7 +91,9 @@ function norms() {
     ["batch", [4096, 256]],
   ];
   return [
-    ...BATCH_NORM_SHAPES.flatMap((shape) => PASSES.map((pass) => norm("batch", pass, shape, { peers: "all" }))),
+    ...BATCH_NORM_SHAPES.flatMap((shape) =>
+      PASSES.map((pass) => norm("batch", pass, shape, { peers: shape[2] === 28 ? "all" : FAST })),
+    ),
     ...others.flatMap(([kind, shape]) => PASSES.slice(0, 2).map((pass) => norm(kind, pass, shape, { groups: 8 }))),
   ];
 }
@@ -96,7 +109,7 @@ function convs() {
   ];
   return all.flatMap(([name, x, out, options], i) =>
     ["forward", "input", "weight"].map((pass) =>
-      conv(name, pass, x, out, { ...options, peers: pass === "forward" && [2, 4, 5].includes(i) ? "all" : BOTH }),
+      conv(name, pass, x, out, { ...options, peers: pass === "forward" && [2, 4, 5].includes(i) ? FAST : BOTH }),
     ),
   );
 }
@@ -131,7 +144,7 @@ export function workloads(quick) {
   }
   return [
     ...norms(),
-    ...[256, 512, 1024, 2048].map((n) => gemm(n, n <= 1024 ? "all" : BOTH)),
+    ...[256, 512, 1024, 2048].map((n) => gemm(n, n <= 512 ? "all" : n <= 1024 ? FAST : BOTH)),
     ...convs(),
     step("mlp", 60, { peers: "all" }),
     step("cnn", 64),

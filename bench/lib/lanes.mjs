@@ -83,10 +83,16 @@ export async function survey(peers, threads) {
     try {
       about[peer] = { title, ...(await process.ask({ do: "load" })) };
     } catch (error) {
-      about[peer] = { title, missing: error.message.split("\n").slice(-3).join(" ").slice(-300), install };
+      about[peer] = { title, missing: reasonOf(error), install };
     } finally {
       process.close();
     }
   }
   return about;
+}
+
+/** The line that says what went wrong; a stack and Node's version are no reasons. */
+function reasonOf({ message }) {
+  const lines = message.split("\n").map((line) => line.trim());
+  return (lines.find((line) => /Error\b.*:/.test(line)) ?? lines[0]).slice(0, 200);
 }

@@ -1,11 +1,11 @@
 import { lanesFor, startPeer } from "./lanes.mjs";
 
 /** A lane that takes longer than this for one iteration is left out: it would take the others' time. */
-const LONGEST_ITERATION = 15e9;
+const LONGEST_ITERATION = 5e9;
 
 /**
  * Times a workload in all its lanes: prepares and warms each, then goes around them round by round, each round beginning with another lane, and every
- * second one backwards. A sample is the mean of so many iterations that it takes about `sampleMs`.
+ * second one backwards. A sample is the median of so many iterations that it takes about `sampleMs`.
  */
 export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSeconds }) {
   const running = [];
@@ -22,7 +22,7 @@ export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSe
         if (check !== undefined) result.check = check;
         result.iterations = Math.max(1, Math.min(10_000, Math.round((sampleMs * 1e6) / ns)));
         const laneRounds = Math.max(2, Math.min(rounds, Math.round((laneSeconds * 1e9) / (ns * result.iterations))));
-        running.push({ lane, peer, result, rounds: laneRounds });
+        running.push({ lane, peer, result, expected: ns, rounds: laneRounds });
       }
     } catch (error) {
       result.unsupported = error.message.split("\n")[0].slice(0, 200);
@@ -37,7 +37,7 @@ export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSe
       if (round >= entry.rounds) continue;
       try {
         const { iterations } = entry.result;
-        const { ns } = await entry.peer.ask({ do: "run", key: entry.lane.id, iterations });
+        const { ns } = await entry.peer.ask({ do: "run", key: entry.lane.id, iterations, expected: entry.expected });
         entry.result.samples.push(Math.round(ns));
       } catch (error) {
         entry.result.unsupported = error.message.split("\n")[0].slice(0, 200);
@@ -66,7 +66,7 @@ export async function measureMemory(workload, lanes, { rounds }) {
         const request = { do: "prepare", key: lane.id, layout: lane.layout, workload, sampleMs: 0 };
         const { unsupported } = await peer.ask(request);
         if (unsupported) throw new Error(unsupported);
-        await peer.ask({ do: "run", key: lane.id, iterations: workload.steps });
+        await peer.ask({ do: "run", key: lane.id, iterations: workload.steps, expected: 1e6 });
         const { bytes } = await peer.ask({ do: "memory" });
         result.samples.push(bytes);
         result.loaded.push(loaded);

@@ -3,12 +3,19 @@ const TOLERANCE = 1e-3;
 
 /** The new results, and of the earlier ones what was not measured again; nothing of another machine's. */
 export function merge(before, now) {
-  if (before?.format !== now.format || before.machine.cpu !== now.machine.cpu || before.machine.node !== now.machine.node) return now;
+  if (
+    before?.format !== now.format ||
+    before.machine.cpu !== now.machine.cpu ||
+    before.machine.node !== now.machine.node
+  )
+    return now;
   const measured = new Map(now.workloads.map((workload) => [workload.id, workload]));
   const kept = before.workloads.map((workload) => measured.get(workload.id) ?? workload);
   const known = new Set(kept.map(({ id }) => id));
   const lanes = [...before.lanes, ...now.lanes.filter(({ id }) => !before.lanes.some((lane) => lane.id === id))];
-  const present = Object.fromEntries(Object.entries(now.peers).filter(([id, peer]) => !peer.missing || !before.peers[id]));
+  const present = Object.fromEntries(
+    Object.entries(now.peers).filter(([id, peer]) => !peer.missing || !before.peers[id]),
+  );
   return {
     ...now,
     lanes,

@@ -65,7 +65,12 @@ function step({ model: name, batch }) {
   ek.manualSeed(0);
   const { model, shape } = MODELS[name]();
   const x = input([batch, ...shape], 1);
-  const labels = ek.tensor(Array.from({ length: batch }, (_, i) => (i * 7) % 10), { dtype: "int64" }).keep();
+  const labels = ek
+    .tensor(
+      Array.from({ length: batch }, (_, i) => (i * 7) % 10),
+      { dtype: "int64" },
+    )
+    .keep();
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
   const body = () => {
     optimizer.zeroGrad();

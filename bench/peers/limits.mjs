@@ -12,38 +12,33 @@ const TRIP = CHAINS * 8;
 const leb = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >> 7)]);
 const section = (id, bytes) => [id, ...leb(bytes.length), ...bytes];
 
-/** (trips: i32) → f32: TRIP multiply-adds a trip into CHAINS registers, of registers, so that nothing but arithmetic is measured. */
-function multiplyAdds(relaxed) {
-  const [get, set] = [(i) => [32, ...leb(i)], (i) => [33, ...leb(i)]];
+/** (trips: i32) → f32: TRIP fused multiply-adds a trip into CHAINS registers, of registers, so that nothing but arithmetic is measured. */
+function multiplyAdds() {
+  const get = (i) => [32, ...leb(i)];
+  const set = (i) => [33, ...leb(i)];
   const splat = (i) => [67, 0, 0, 128, 63, 253, 19, ...set(i)]; // f32.const 1; f32x4.splat
-  const [add, mul, madd] = [[253, 228, 1], [253, 230, 1], [253, 133, 2]];
+  const add = [253, 228, 1];
+  const relaxedMadd = [253, 133, 2];
   const [x, y] = [CHAINS + 1, CHAINS + 2];
-  const one = (i) => {
-    if (relaxed) return [...get(x), ...get(y), ...get(i), ...madd, ...set(i)];
-    return [...get(x), ...get(y), ...mul, ...get(i), ...add, ...set(i)];
-  };
   const chains = Array.from({ length: CHAINS }, (_, i) => i + 1);
-  const body = [
-    ...leb(1), ...leb(CHAINS + 2), 123, // locals: v128
-    ...splat(x), ...splat(y),
-    3, 64, // loop
-    ...Array.from({ length: TRIP / CHAINS }, () => chains.flatMap(one)).flat(),
-    ...get(0), 65, 1, 107, 34, 0, 13, 0, 11, // trips −= 1; br_if; end
-    ...chains.slice(1).reduce((sum, i) => [...sum, ...get(i), ...add], get(1)),
-    253, 31, 0, 11, // f32x4.extract_lane 0; end
-  ]; // biome-ignore format: a line an idea
-  const bytes = [
-    0, 97, 115, 109, 1, 0, 0, 0,
-    ...section(1, [1, 96, 1, 127, 1, 125]),
-    ...section(3, [1, 0]),
-    ...section(7, [1, 1, 102, 0, 0]),
-    ...section(10, [1, ...leb(body.length), ...body]),
-  ];
+  const multiplyAdd = (i) => [...get(x), ...get(y), ...get(i), ...relaxedMadd, ...set(i)];
+  const locals = [1, CHAINS + 2, 123]; // all v128
+  const loop = [3, 64];
+  const again = [...get(0), 65, 1, 107, 34, 0, 13, 0, 11]; // trips −= 1; br_if; end
+  const sum = [...get(1), ...chains.slice(1).flatMap((i) => [...get(i), ...add])];
+  const firstLane = [253, 31, 0, 11]; // f32x4.extract_lane 0; end
+  const trip = Array.from({ length: TRIP / CHAINS }, () => chains.flatMap(multiplyAdd)).flat();
+  const body = [...locals, ...splat(x), ...splat(y), ...loop, ...trip, ...again, ...sum, ...firstLane];
+  const header = [0, 97, 115, 109, 1, 0, 0, 0];
+  const type = section(1, [1, 96, 1, 127, 1, 125]);
+  const exported = section(7, [1, 1, 102, 0, 0]);
+  const code = section(10, [1, ...leb(body.length), ...body]);
+  const bytes = [...header, ...type, ...section(3, [1, 0]), ...exported, ...code];
   return new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(bytes))).exports.f;
 }
 
 function fma({ flops }) {
-  const run = multiplyAdds(true);
+  const run = multiplyAdds();
   const trips = Math.max(1, Math.round(flops / (TRIP * 4 * 2)));
   return { body: () => void run(trips) };
 }
@@ -55,7 +50,7 @@ function copy({ bytes }) {
 }
 
 function load() {
-  multiplyAdds(true)(1);
+  multiplyAdds()(1);
   return { version: process.versions.v8, details: "memcpy; 128-bit fused multiply-adds in WebAssembly" };
 }
 

@@ -21,22 +21,34 @@ export function meanAbsolute(data) {
 
 /** Milliseconds that a body runs before it is timed: compilers and caches settle. */
 const WARM_UP_MS = 60;
+/** Nanoseconds of an iteration that is not worth repeating before it is timed. */
+const SLOW = 1e9;
 
-async function repeat(body, iterations) {
-  const began = process.hrtime.bigint();
-  for (let i = 0; i < iterations; i++) {
-    const pending = body();
-    if (pending) await pending;
+/** Nanoseconds that a reading of the clock may stand for: its own cost disappears in them. */
+const CHUNK = 2e5;
+
+/** Nanoseconds of one iteration, the median over chunks: what else runs on the machine stops some of them, seldom most. */
+async function repeat(body, iterations, expected = CHUNK) {
+  const size = Math.max(1, Math.min(iterations, Math.round(CHUNK / expected)));
+  const chunks = [];
+  for (let done = 0; done < iterations; done += size) {
+    const began = process.hrtime.bigint();
+    for (let i = 0; i < size; i++) {
+      const pending = body();
+      if (pending) await pending;
+    }
+    chunks.push(Number(process.hrtime.bigint() - began) / size);
   }
-  return Number(process.hrtime.bigint() - began) / iterations;
+  return chunks.sort((a, b) => a - b)[chunks.length >> 1];
 }
 
 /** Runs a body until it is warm and returns what an iteration took then; a slow one is not run again and again. */
 async function warmUp(body, sampleMs) {
   if (sampleMs === 0) return 0;
   let ns = await repeat(body, 1);
+  if (ns > SLOW) return ns;
   for (let spent = ns; spent < Math.min(WARM_UP_MS, 2 * sampleMs) * 1e6; spent += ns) ns = await repeat(body, 1);
-  return repeat(body, Math.max(1, Math.min(100, Math.floor((sampleMs * 1e6) / 4 / ns))));
+  return repeat(body, Math.max(1, Math.min(100, Math.floor((sampleMs * 1e6) / 4 / ns))), ns);
 }
 
 /**
@@ -55,7 +67,7 @@ export async function serve(load, prepare) {
       const check = await task.check?.();
       return { ns: await warmUp(task.body, sampleMs), check };
     },
-    run: async ({ key, iterations }) => ({ ns: await repeat(prepared.get(key).body, iterations) }),
+    run: async ({ key, iterations, expected }) => ({ ns: await repeat(prepared.get(key).body, iterations, expected) }),
     drop({ key }) {
       prepared.get(key)?.drop?.();
       prepared.delete(key);

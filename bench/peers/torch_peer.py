@@ -13,6 +13,8 @@ from torch import nn
 
 THREADS = int(sys.argv[1])
 WARM_UP_MS = 60
+SLOW = 1e9
+CHUNK = 2e5
 
 
 def blas():
@@ -130,21 +132,28 @@ def step(w, layout):
     return body
 
 
-def repeat(body, iterations):
-    began = time.perf_counter_ns()
-    for _ in range(iterations):
-        body()
-    return (time.perf_counter_ns() - began) / iterations
+def repeat(body, iterations, expected=CHUNK):
+    """Nanoseconds of one iteration, the median over chunks."""
+    size = max(1, min(iterations, round(CHUNK / expected)))
+    chunks = []
+    for _ in range(0, iterations, size):
+        began = time.perf_counter_ns()
+        for _ in range(size):
+            body()
+        chunks.append((time.perf_counter_ns() - began) / size)
+    return sorted(chunks)[len(chunks) // 2]
 
 
 def warm_up(body, sample_ms):
     if sample_ms == 0:
         return 0
     ns = spent = repeat(body, 1)
+    if ns > SLOW:
+        return ns
     while spent < min(WARM_UP_MS, 2 * sample_ms) * 1e6:
         ns = repeat(body, 1)
         spent += ns
-    return repeat(body, max(1, min(100, int(sample_ms * 1e6 / 4 / ns))))
+    return repeat(body, max(1, min(100, int(sample_ms * 1e6 / 4 / ns))), ns)
 
 
 bodies = {}
@@ -173,7 +182,7 @@ def memory(_):
 ANSWERS = {
     "load": load,
     "prepare": prepare,
-    "run": lambda request: {"ns": repeat(bodies[request["key"]], request["iterations"])},
+    "run": lambda request: {"ns": repeat(bodies[request["key"]], request["iterations"], request["expected"])},
     "drop": drop,
     "memory": memory,
 }
