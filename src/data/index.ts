@@ -5,6 +5,6 @@ export { type Collatable, defaultCollate } from "./collate.ts";
 export { type Dataset, Subset, TensorDataset } from "./dataset.ts";
 export { parseIdx } from "./idx.ts";
 export { ImageDataset, type ImageOptions } from "./images.ts";
-export { DataLoader, type DataLoaderOptions } from "./loader.ts";
+export { DataLoader, type DataLoaderOptions, type LoaderState } from "./loader.ts";
 export { type IdxFolderOptions, idxFolder, mnist } from "./mnist.ts";
 export { RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";

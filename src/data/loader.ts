@@ -1,6 +1,8 @@
+import { tensor } from "../tensor/creation.ts";
 import { defaultGenerator, type Generator } from "../tensor/generator.ts";
 import { closeScope, leaveScope, openScope, type Scope } from "../tensor/memory.ts";
-import { ArgumentError } from "../util/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { ArgumentError, StateDictError } from "../util/errors.ts";
 import { type Collatable, defaultCollate } from "./collate.ts";
 import type { Dataset } from "./dataset.ts";
 import { checkBatchSize, RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
@@ -19,6 +21,16 @@ export interface DataLoaderOptions<Sample, Batch> {
   collateFn?: (samples: Sample[]) => Batch;
   /** where the order is drawn from; the default generator */
   generator?: Generator;
+}
+
+/** What DataLoader.stateDict gives: where a pass is. */
+export interface LoaderState {
+  /** batches that the pass has given */
+  readonly batches: number;
+  /** the samples of the pass in its order, int32; null between passes */
+  readonly order: Tensor | null;
+  /** state of the loader's own generator, uint8; null if it has none */
+  readonly generator: Tensor | null;
 }
 
 /**
@@ -41,6 +53,10 @@ export class DataLoader<Sample, Batch> implements AsyncIterable<Batch> {
   readonly #collate: (samples: Sample[]) => Batch;
   readonly #ownCollate: boolean;
   readonly #generator: Generator | undefined;
+  /** the pass that is under way: all its indices, and how many batches it has given */
+  #pass: { readonly order: readonly number[]; batches: number } | null = null;
+  /** a pass to go on with, which loadStateDict gave */
+  #resumed: { readonly order: readonly number[]; batches: number } | null = null;
 
   constructor(
     readonly dataset: Dataset<Sample, Batch>,
@@ -64,19 +80,50 @@ export class DataLoader<Sample, Batch> implements AsyncIterable<Batch> {
     return (dropLast ? Math.floor : Math.ceil)(this.sampler.length / batchSize);
   }
 
-  /** The indices of one batch after the other. */
-  private *indices(): globalThis.Generator<number[], void, undefined> {
+  /** The pass that loadStateDict gave, or a new one. */
+  private begin(): { readonly order: readonly number[]; batches: number } {
+    const resumed = this.#resumed;
+    this.#resumed = null;
+    if (resumed) return resumed;
     // PyTorch's loader draws a seed for its workers before the sampler draws one, whether there are workers or not.
     (this.#generator ?? defaultGenerator).randomInt64();
-    let batch: number[] = [];
-    for (const index of this.sampler) {
-      batch.push(index);
-      if (batch.length === this.batchSize) {
-        yield batch;
-        batch = [];
-      }
+    return { order: [...this.sampler], batches: 0 };
+  }
+
+  /**
+   * Where the loader is: inside a pass, the order of its samples and how many batches were given; the state of its own generator. Taken in the body of
+   * a loop, the batch at hand counts as given.
+   */
+  stateDict(): LoaderState {
+    const pass = this.#pass ?? this.#resumed;
+    return {
+      batches: pass?.batches ?? 0,
+      order: pass ? tensor(Int32Array.from(pass.order)) : null,
+      generator: this.#generator ? tensor(this.#generator.getState()) : null,
+    };
+  }
+
+  /**
+   * Goes on where stateDict was taken: the next pass gives the rest of that one.
+   * @throws StateDictError if the state is that of another loader
+   */
+  loadStateDict(state: LoaderState): void {
+    const order = state.order ? Array.from(state.order.toTypedArray(), Number) : null;
+    const strange = order?.find((index) => !(index >= 0 && index < this.dataset.length));
+    if (strange !== undefined || (order && order.length !== this.sampler.length) || !(state.batches >= 0)) {
+      throw new StateDictError(
+        `the loader's state is of ${order?.length} samples${strange === undefined ? "" : ` and has the index ${strange}`}; here are ${this.sampler.length}`,
+        "resume with the same data set and sampler",
+      );
     }
-    if (batch.length > 0 && !this.dropLast) yield batch;
+    if ((state.generator !== null) !== (this.#generator !== undefined)) {
+      throw new StateDictError(
+        `the loader's state has ${state.generator ? "a" : "no"} generator, the loader ${this.#generator ? "one" : "none"}`,
+        "make the loader as it was made then",
+      );
+    }
+    if (state.generator) this.#generator?.setState(state.generator.toTypedArray() as Uint8Array);
+    this.#resumed = order && { order, batches: state.batches };
   }
 
   private async load(indices: number[]): Promise<Batch> {
@@ -88,14 +135,21 @@ export class DataLoader<Sample, Batch> implements AsyncIterable<Batch> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+    const { batchSize } = this;
+    const pass = this.begin();
+    const end = this.dropLast ? pass.order.length - batchSize : pass.order.length - 1;
+    this.#pass = pass;
     let scope: Scope | undefined;
     try {
-      for (const indices of this.indices()) {
+      for (let at = pass.batches * batchSize; at <= end; at += batchSize) {
         if (scope) closeScope(scope);
         scope = openScope("iteration");
-        yield await this.load(indices);
+        const batch = await this.load(pass.order.slice(at, at + batchSize));
+        pass.batches++;
+        yield batch;
       }
     } finally {
+      if (this.#pass === pass) this.#pass = null;
       if (scope) leaveScope(scope);
     }
   }

@@ -3,8 +3,9 @@ import type { Storage } from "../tensor/memory.ts";
 import { contiguousStrides } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, CheckpointError } from "../util/errors.ts";
+import { type NarrowDType, narrowBytes, narrowed } from "./narrow.ts";
 import type { Source } from "./source.ts";
-import { readStorage, STORED_DTYPES, type StoredDType, storedAs } from "./stored-dtype.ts";
+import { readStorage, STORED_DTYPES, type StoredDType } from "./stored-dtype.ts";
 import { elementBytes } from "./tensor-bytes.ts";
 
 /** The format's own bound on its header. */
@@ -131,7 +132,7 @@ function versionsOf(text: string | undefined): StateDict["metadata"] {
  */
 export function* safetensorsChunks(
   state: ReadonlyMap<string, Tensor>,
-  metadata: Readonly<Record<string, string>> = {},
+  options: { metadata?: Readonly<Record<string, string>>; dtypes?: Readonly<Record<string, NarrowDType>> } = {},
 ): Generator<Uint8Array, void> {
   for (const [key, value] of state) {
     if (!(value instanceof Tensor) || key === "__metadata__") {
@@ -142,19 +143,21 @@ export function* safetensorsChunks(
     }
   }
   const versions = state instanceof StateDict ? state.metadata : null;
-  const texts = { format: "pt", ...metadata, ...(versions && { [VERSIONS]: JSON.stringify(Object.fromEntries(versions)) }) };
-  const ordered = [...state].sort(([, a], [, b]) => storedAs(b.dtype).bytes - storedAs(a.dtype).bytes);
+  const texts = { format: "pt", ...options.metadata, ...(versions && { [VERSIONS]: JSON.stringify(Object.fromEntries(versions)) }) };
+  const tensors = [...state].map(([key, tensor]) => ({ key, tensor, stored: narrowed(tensor, options.dtypes?.[key], key) }));
+  const ordered = [...tensors].sort((a, b) => b.stored.bytes - a.stored.bytes);
   let at = 0;
   const ranges = new Map<string, [number, number]>();
-  for (const [key, tensor] of ordered) ranges.set(key, [at, (at += tensor.nbytes)]);
-  const described = [...state].map(([key, tensor]) => [
+  for (const { key, tensor, stored } of ordered) ranges.set(key, [at, (at += tensor.numel * stored.bytes)]);
+  const described = tensors.map(({ key, tensor, stored }) => [
     key,
-    { dtype: storedAs(tensor.dtype).code, shape: tensor.shape, data_offsets: ranges.get(key) },
+    { dtype: stored.code, shape: tensor.shape, data_offsets: ranges.get(key) },
   ]);
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries([["__metadata__", texts], ...described])));
   const head = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
   head.set(json, 8);
   yield head;
-  for (const [, tensor] of ordered) yield* elementBytes(tensor);
+  for (const { tensor, stored } of ordered)
+    yield* stored.name === tensor.dtype ? elementBytes(tensor) : narrowBytes(tensor, stored);
 }

@@ -92,3 +92,18 @@ export async function openSource(input: CheckpointInput): Promise<Source> {
   if (input instanceof Blob) return blobSource(input);
   throw new CheckpointError(`a checkpoint cannot be read from ${typeof input}`, "give a path, bytes or a Blob");
 }
+
+/** The same bytes; `onProgress` hears how many have been read of how many. */
+export function watched(source: Source, onProgress: (done: number, total: number) => void): Source {
+  let done = 0;
+  return {
+    ...source,
+    async read(offset, length) {
+      const bytes = await source.read(offset, length);
+      // What is looked at twice, such as the end of a zip file, counts once.
+      done = Math.min(source.size, done + length);
+      onProgress(done, source.size);
+      return bytes;
+    },
+  };
+}

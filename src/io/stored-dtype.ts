@@ -16,7 +16,6 @@ export interface StoredDType {
   readonly dtype: DType;
 }
 
-const native = (dtype: string): DType | undefined => (dtype in ITEM_BYTES ? (dtype as DType) : undefined);
 const row = (name: string, code: string, storage: string, bytes: number, dtype: DType): StoredDType => {
   return { name, code, storage, bytes, dtype };
 };
@@ -25,8 +24,8 @@ const row = (name: string, code: string, storage: string, bytes: number, dtype: 
 export const STORED_DTYPES: readonly StoredDType[] = [
   row("float64", "F64", "Double", 8, "float64"),
   row("float32", "F32", "Float", 4, "float32"),
-  row("float16", "F16", "Half", 2, native("float16") ?? "float32"),
-  row("bfloat16", "BF16", "BFloat16", 2, native("bfloat16") ?? "float32"),
+  row("float16", "F16", "Half", 2, "float16"),
+  row("bfloat16", "BF16", "BFloat16", 2, "bfloat16"),
   row("int64", "I64", "Long", 8, "int64"),
   row("int32", "I32", "Int", 4, "int32"),
   row("int16", "I16", "Short", 2, "int32"),
@@ -40,28 +39,9 @@ export function storedAs(dtype: DType): StoredDType {
   return STORED_DTYPES.find(({ name }) => name === dtype)!;
 }
 
-const bits = new DataView(new ArrayBuffer(4));
-
-/** A half's value: 1 sign, 5 exponent and 10 fraction bits. */
-function halfToNumber(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >>> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
-/** A bfloat16 is the upper half of a float32. */
-function bfloat16ToNumber(half: number): number {
-  bits.setUint32(0, half << 16);
-  return bits.getFloat32(0);
-}
-
 type Element = (view: DataView, at: number) => number;
 
 const WIDEN: Readonly<Record<string, Element>> = {
-  float16: (view, at) => halfToNumber(view.getUint16(at, true)),
-  bfloat16: (view, at) => bfloat16ToNumber(view.getUint16(at, true)),
   int16: (view, at) => view.getInt16(at, true),
   int8: (view, at) => view.getInt8(at),
   // any byte but 0 is true, so that a tensor holds 0 and 1 alone

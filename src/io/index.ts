@@ -1,0 +1,9 @@
+import "../ops/methods.ts";
+import "../runtime.ts";
+
+export { type CheckpointFormat, type LoadOptions, load, loadMetadata } from "./load.ts";
+export type { NarrowDType } from "./narrow.ts";
+export { type SaveFormat, type SaveOptions, save } from "./save.ts";
+export type { CheckpointInput } from "./source.ts";
+export { loadTrainingState, saveTrainingState, type TrainingParts } from "./training-state.ts";
+export type { CheckpointValue } from "./values.ts";
