@@ -14,6 +14,8 @@ norm.json    {module, args, options, state: {weight?, bias?}, steps: [step x 4],
              step: {input, gradOutput, output, gradInput, gradWeight?, gradBias?, runningMean?, runningVar?, numBatchesTracked?}
              args: the constructor's positional arguments; state: loaded before the first step; buffers as they are after the
              step; gradients start from none in every step. eval has no buffers: they do not change.
+norm_more.json  made with PyTorch 2.13, not part of the default: RMSNorm and the bias option are not in 1.13
+             {module, args, options, state, input, gradOutput, output, gradInput, gradState?, buffers?, text?}; module "normalize" is F.normalize
 ops.json     {op, inputs: [tensor], args: [...], options: {...}, outputs: [tensor], gradOutput?, gradInputs?: [tensor or null]}
              args: positional arguments that are no tensors; tensors among the options are tensors; gradOutput belongs to
              outputs[0]; a case without it is not differentiable.

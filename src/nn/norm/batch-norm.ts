@@ -41,6 +41,7 @@ export abstract class BatchNorm extends NormBase {
 
   /** Several arrays as one batch: the moments are joint, running statistics move once and one batch is counted. */
   override forwardMany(inputs: readonly Tensor[]): Tensor[] {
+    if (inputs.length === 0) return [];
     for (const input of inputs) this.checkInput(input);
     const { mean, variance, settings } = this.beginPass();
     return batchNormMany(inputs, mean, variance, settings);

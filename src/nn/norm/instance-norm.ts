@@ -5,6 +5,7 @@ import { squeeze, unsqueeze } from "../../ops/views.ts";
 import { sizeString } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { ShapeError } from "../../util/errors.ts";
+import { warnOnce } from "../../util/warn.ts";
 import type { LoadReport, StateDict } from "../state-dict.ts";
 import { checkRank, NormBase, type NormOptions } from "./base.ts";
 
@@ -33,6 +34,12 @@ abstract class InstanceNorm extends NormBase {
       throw new ShapeError(
         `expected input's size at dim=${dim} to match num_features (${this.numFeatures}), but got: ${channels}.`,
         `the input is ${sizeString(input.shape)}`,
+      );
+    }
+    if (channels !== this.numFeatures) {
+      warnOnce(
+        `input's size at dim=${dim} does not match num_features. You can silence this warning by not passing in num_features, ` +
+          "which is not used because affine=False",
       );
     }
     return dim === 0 ? squeeze(this.normalize(unsqueeze(input, 0)), 0) : this.normalize(input);

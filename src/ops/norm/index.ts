@@ -1,3 +1,12 @@
+/*
+ * Every normalization is three steps over a set of positions: moments, normalize, scale and shift.
+ *
+ *   batch-norm.ts        a channel's moments over everything else, taken or given; tail.ts: what may follow in the same pass
+ *   joint-batch-norm.ts  the same moments over several arrays, some positions, or other processes
+ *   instance-norm.ts     batch norm of one batch of N·C channels
+ *   row-norm.ts          moments of rows: layer, group and RMS norm
+ *   differentiable.ts    all their gradients as formulas, for gradients of gradients
+ */
 export { batchNormEval, batchNormTrain, type RunningStatistics } from "./batch-norm.ts";
 export type { Collective } from "./collective.ts";
 export { instanceNormTrain } from "./instance-norm.ts";
