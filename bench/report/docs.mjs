@@ -76,10 +76,12 @@ function section(numbers, group, workloads, picture) {
     const legend = kinds.map(({ name, symbol }) => `${marks[symbol]} ${name}`).join(", ");
     return [picture("scaling", title, svg), `${legend}, one thread; lower is better.`, ratioTable(numbers, workloads)];
   }
-  const figures = numbers.threads.map((threads) => {
+  const timed = (workload, threads) =>
+    [`torch-${threads}`, `evenkeel-${threads}`].every((lane) => numbers.samples(workload, lane));
+  const counts = numbers.threads.filter((t) => t === 1 || workloads.some((workload) => timed(workload, t)));
+  const figures = counts.map((threads) => {
     const title = `${GROUPS[group]}: how many times longer the others take, ${threads === 1 ? "one thread" : `${threads} threads`}`;
-    const shown =
-      threads === 1 ? workloads : workloads.filter((workload) => numbers.samples(workload, `torch-${threads}`));
+    const shown = threads === 1 ? workloads : workloads.filter((workload) => timed(workload, threads));
     return `**${threads === 1 ? "One thread" : `${threads} threads`}**\n\n${picture(`${group}-${threads}`, title, ratioFigure(numbers, shown, threads, title))}`;
   });
   return [...figures, ratioTable(numbers, workloads)];

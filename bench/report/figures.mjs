@@ -86,7 +86,7 @@ export function ratioFigure(numbers, workloads, threads, title) {
   const options = {
     width: 900,
     height: 90 + 22 * rows.length,
-    marginLeft: 300,
+    marginLeft: 330,
     marginTop: 40,
     marginBottom: 40,
     x: {
@@ -94,13 +94,14 @@ export function ratioFigure(numbers, workloads, threads, title) {
       domain,
       grid: true,
       label: "times longer than evenkeel →",
+      labelAnchor: "center",
       tickFormat: (v) =>
         String(v).match(/^0*\.?0*[125]0*$/) || [1, 2, 5].includes(Number(String(v).replace(/[0.]/g, "")))
           ? `${v}×`
           : "",
     },
     y: { domain: rows, label: null },
-    marks: [Plot.ruleX([1], { stroke: INK, strokeWidth: 1.5 }), ...marks, ...legend(kinds, 560, 22)],
+    marks: [Plot.ruleX([1], { stroke: INK, strokeWidth: 1.5 }), ...marks, ...legend(kinds, 540, 22)],
   };
   const word = points.map(({ row, kind, median }) => `${row}: ${LANES[kind].name} ${median.toFixed(2)}×`).join("; ");
   return standalone(options, title, word);
