@@ -1,4 +1,16 @@
-import { ArgumentError, autograd, F, manualSeed, nn, optim, randint, randn, type Tensor, tensor } from "evenkeel";
+import {
+  ArgumentError,
+  autograd,
+  F,
+  manualSeed,
+  memoryUsage,
+  nn,
+  optim,
+  randint,
+  randn,
+  type Tensor,
+  tensor,
+} from "evenkeel";
 import { beforeEach, describe, expect, test } from "vitest";
 import { relativeError } from "./compare.ts";
 
@@ -103,6 +115,21 @@ describe.each(Object.entries(networks))(
     });
   },
 );
+
+test("a loop over micro-batches holds no more memory from step to step", () => {
+  const model = new nn.Sequential(new nn.Linear(4, 4), new nn.BatchNorm1d(4), new nn.Linear(4, 1));
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
+  const held: number[] = [];
+  for (let step = 0; step < 12; step++) {
+    optimizer.zeroGrad();
+    const outputs = model.forwardMany(randn([6, 4]).split(2));
+    const losses = outputs.map((output) => output.square().sum());
+    losses.reduce((a, b) => a.add(b)).backward();
+    optimizer.step();
+    held.push(memoryUsage().tensors);
+  }
+  expect(Math.max(...held.slice(6))).toBeLessThanOrEqual(held[5]);
+});
 
 describe("batch norm over several arrays", () => {
   test("of different sizes: images of two resolutions share their moments", () => {

@@ -1,4 +1,4 @@
-import { F, nn, type Tensor } from "evenkeel";
+import { EvenkeelError, F, nn, randn, type Tensor } from "evenkeel";
 import { describe, expect, test } from "vitest";
 import { type Golden, readGolden } from "../golden/read.ts";
 import { expectGolden, fromGolden } from "./compare.ts";
@@ -47,6 +47,36 @@ describe("RMS norm, local response norm, normalize and the rest of the family gi
     const text = golden.text?.replace(", bias=True", "").replace("affine=False, bias=False", "affine=False");
     if (layer) expect(String(layer)).toBe(text);
   });
+});
+
+test.each<[string, () => unknown]>([
+  [
+    "Given normalized_shape=[5], expected input with shape [*, 5], but got input of size[2, 4]",
+    () => new nn.RMSNorm(5).forward(randn([2, 4])),
+  ],
+  [
+    "Expected weight to be of same shape as normalized_shape, but got weight of shape [3] and normalized_shape = [4]",
+    () => F.rmsNorm(randn([2, 4]), 4, { weight: randn([3]) }),
+  ],
+  [
+    "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []",
+    () => F.rmsNorm(randn([2, 4]), []),
+  ],
+  [`"rms_norm" not implemented for 'Long'`, () => F.rmsNorm(randn([4]).long(), 4)],
+  [
+    "Expected 3D or higher dimensionality                          input (got 2 dimensions)",
+    () => new nn.LocalResponseNorm(3).forward(randn([2, 4])),
+  ],
+  ["kernel size should be greater than zero, but got kH: 0 kW: 1", () => F.localResponseNorm(randn([2, 4, 1]), 0)],
+  ["Dimension out of range (expected to be in range of [-1, 0], but got 1)", () => F.normalize(randn([3]))],
+])("refuses in PyTorch's words: %s", (sentence, run) => {
+  expect(run).toThrow(EvenkeelError);
+  expect(run).toThrow(sentence);
+});
+
+test("nothing to normalize comes back", () => {
+  expect(F.localResponseNorm(randn([2, 4, 0]), 3).shape).toEqual([2, 4, 0]);
+  expect(F.rmsNorm(randn([0, 4]), 4).shape).toEqual([0, 4]);
 });
 
 describe("RMS norm", () => {
