@@ -41,7 +41,7 @@ const IMAGES_AT_ONCE: usize = 68;
 const ROWS_AT_ONCE: usize = 72;
 const CHANNELS_AT_ONCE: usize = 76;
 
-/** Decides how the work is cut, and returns the bytes of scratch that it needs. */
+/** Decides how the work is cut, and returns the bytes of scratch that it needs besides the sums. */
 export function convWeightScratch(p: usize, size: usize): usize {
   const outChannels = padded(get(p, OUT_CHANNELS), TILE_BYTES / size);
   const outWidth = get(p, OUT_WIDTH);
@@ -62,11 +62,11 @@ export function convWeightScratch(p: usize, size: usize): usize {
   set(p, COPY_WIDTH, width);
   const panel = images * perImage * outChannels * size;
   const copy = images * channels * height * width * size;
-  return sumsBytes(p, size) + padded(panel, 16) + padded(copy, 16);
+  return padded(panel, 16) + padded(copy, 16);
 }
 
 /** Bytes of the transposed gradient, its sizes rounded up to whole tiles. */
-function sumsBytes(p: usize, size: usize): usize {
+export function convWeightSums(p: usize, size: usize): usize {
   const rows = padded(get(p, CHANNELS) * get(p, KERNEL_HEIGHT) * get(p, KERNEL_WIDTH), TILE_ROWS);
   return rows * padded(get(p, OUT_CHANNELS), TILE_BYTES / size) * size;
 }
@@ -171,10 +171,10 @@ function packGradients<T>(out: usize, p: usize, g: usize, images: usize, top: us
   }
 }
 
-function convWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, scratch: usize): void {
+/** Sums over images number `from` up to `to`. */
+function sumImages<T>(p: usize, sums: usize, g: usize, x: usize, from: usize, to: usize, scratch: usize): void {
   const size: usize = sizeof<T>();
   const width: usize = TILE_BYTES / size;
-  const batch = get(p, BATCH);
   const channels = get(p, CHANNELS);
   const outHeight = get(p, OUT_HEIGHT);
   const outWidth = get(p, OUT_WIDTH);
@@ -187,13 +187,13 @@ function convWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, scratch: usi
   const inPlane = get(p, IN_HEIGHT) * get(p, IN_WIDTH) * size;
   const copyRow = get(p, COPY_WIDTH) * size;
   const copyPlane = get(p, COPY_HEIGHT) * copyRow;
-  const panel = scratch + sumsBytes(p, size);
+  const panel = scratch;
   const copy = panel + padded(imagesAtOnce * rowsAtOnce * outWidth * sumsRow, 16);
   const rowStep = get(p, STRIDE_HEIGHT) * copyRow;
   const step = get(p, STRIDE_WIDTH) * size;
-  memory.fill(scratch, 0, sumsBytes(p, size));
-  for (let n: usize = 0; n < batch; n += imagesAtOnce) {
-    const images = min(imagesAtOnce, batch - n);
+  memory.fill(sums, 0, convWeightSums(p, size));
+  for (let n = from; n < to; n += imagesAtOnce) {
+    const images = min(imagesAtOnce, to - n);
     for (let top: usize = 0; top < outHeight; top += rowsAtOnce) {
       const rows = min(rowsAtOnce, outHeight - top);
       const sliver = images * rows * outWidth * TILE_BYTES;
@@ -213,7 +213,7 @@ function convWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, scratch: usi
           const a1 = copy + rowStart<T>(p, min(k + 1, last - 1));
           const a2 = copy + rowStart<T>(p, min(k + 2, last - 1));
           const a3 = copy + rowStart<T>(p, min(k + 3, last - 1));
-          const sums = scratch + (c0 * taps + k) * sumsRow;
+          const place = sums + (c0 * taps + k) * sumsRow;
           for (let o: usize = 0; o * width < outChannels; o++) {
             gradTile<T>(
               images,
@@ -227,7 +227,7 @@ function convWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, scratch: usi
               rowStep,
               step,
               panel + o * sliver,
-              sums + o * TILE_BYTES,
+              place + o * TILE_BYTES,
               sumsRow,
             );
           }
@@ -235,7 +235,37 @@ function convWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, scratch: usi
       }
     }
   }
-  transpose<T>(gw, scratch, channels * taps, outChannels, sumsRow);
+}
+
+/** Groups of `perGroup` images from number `first` on have sums of their own, one behind the other. */
+function sumGroups<T>(
+  p: usize,
+  sums: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  groups: usize,
+  perGroup: usize,
+  scratch: usize,
+): void {
+  const bytes = convWeightSums(p, sizeof<T>());
+  for (let i = first; i < first + groups; i++) {
+    sumImages<T>(p, sums + i * bytes, g, x, i * perGroup, min((i + 1) * perGroup, get(p, BATCH)), scratch);
+  }
+}
+
+/** Adds the groups' sums, in their order, and writes the gradient. */
+function finish<T>(p: usize, gw: usize, sums: usize, groups: usize): void {
+  const bytes = convWeightSums(p, sizeof<T>());
+  const outChannels = get(p, OUT_CHANNELS);
+  for (let i: usize = 1; i < groups; i++) {
+    const from = i * bytes;
+    for (let at = sums; at < sums + bytes; at += 16) {
+      v128.store(at, v128.add<T>(v128.load(at), v128.load(at + from)));
+    }
+  }
+  const rows = get(p, CHANNELS) * get(p, KERNEL_HEIGHT) * get(p, KERNEL_WIDTH);
+  transpose<T>(gw, sums, rows, outChannels, padded(outChannels, TILE_BYTES / sizeof<T>()) * sizeof<T>());
 }
 
 /** Writes rows × columns the other way round; `width` columns at a time, so that every line of memory is touched once. */
@@ -251,11 +281,38 @@ function transpose<T>(out: usize, x: usize, rows: usize, columns: usize, rowByte
   }
 }
 
-/** The gradient of the weights of one group; the argument block p has been through convWeightScratch. */
-export function convWeightGradF32(p: usize, gw: usize, g: usize, x: usize, scratch: usize): void {
-  convWeightGrad<f32>(p, gw, g, x, scratch);
+/** Sums of groups of images; the argument block p has been through convWeightScratch, and convWeightFinish adds them. */
+export function convWeightGradF32(
+  p: usize,
+  sums: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  groups: usize,
+  perGroup: usize,
+  scratch: usize,
+): void {
+  sumGroups<f32>(p, sums, g, x, first, groups, perGroup, scratch);
 }
 
-export function convWeightGradF64(p: usize, gw: usize, g: usize, x: usize, scratch: usize): void {
-  convWeightGrad<f64>(p, gw, g, x, scratch);
+export function convWeightGradF64(
+  p: usize,
+  sums: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  groups: usize,
+  perGroup: usize,
+  scratch: usize,
+): void {
+  sumGroups<f64>(p, sums, g, x, first, groups, perGroup, scratch);
+}
+
+/** The gradient of the weights of one group of channels. */
+export function convWeightFinishF32(p: usize, gw: usize, sums: usize, groups: usize): void {
+  finish<f32>(p, gw, sums, groups);
+}
+
+export function convWeightFinishF64(p: usize, gw: usize, sums: usize, groups: usize): void {
+  finish<f64>(p, gw, sums, groups);
 }

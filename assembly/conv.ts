@@ -52,12 +52,15 @@ function columnsPerBlock(p: usize): usize {
   return max(1, PANEL_BYTES / (k * TILE_BYTES));
 }
 
-/** Bytes of scratch that convolution needs: the packed weights, a panel of slivers, and small tables. */
-export function convScratch(p: usize, size: usize): usize {
+/** Bytes of the packed weights. */
+export function convWeightsBytes(p: usize, size: usize): usize {
   const rows = (get(p, ROWS) + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
-  const k = get(p, CHANNELS) * get(p, TAPS);
-  const panel = columnsPerBlock(p) * channelsPerBlock(p) * get(p, TAPS) * TILE_BYTES;
-  return TABLES_BYTES + rows * k * size + panel;
+  return rows * get(p, CHANNELS) * get(p, TAPS) * size;
+}
+
+/** Bytes of scratch that convolution needs: a panel of slivers, and small tables. */
+export function convScratch(p: usize): usize {
+  return TABLES_BYTES + columnsPerBlock(p) * channelsPerBlock(p) * get(p, TAPS) * TILE_BYTES;
 }
 
 /** Scratch begins with a tile, the places of its columns in the output, and the positions, offsets and mask of a vector's lanes. */
@@ -275,10 +278,10 @@ function scatter<T>(
   }
 }
 
-/** Writes the bias over the whole output, which is contiguous. */
-function fillBias<T>(out: usize, p: usize, bias: usize): void {
+/** Writes the bias over images of the output, which is contiguous. */
+function fillBias<T>(p: usize, out: usize, bias: usize, images: usize): void {
   const plane = get(p, OUT_PLANE);
-  for (let n: usize = 0; n < get(p, BATCH); n++) {
+  for (let n: usize = 0; n < images; n++) {
     let to = out + n * get(p, OUT_IMAGE) * sizeof<T>();
     for (let r: usize = 0; r < get(p, ROWS); r++) {
       const value = load<T>(bias + r * sizeof<T>());
@@ -290,14 +293,23 @@ function fillBias<T>(out: usize, p: usize, bias: usize): void {
   }
 }
 
-function conv<T>(p: usize, out: usize, x: usize, w: usize, bias: usize, scratch: usize): void {
+/** `total` columns from number `start` on; with `biased` they are added to what is there. */
+function conv<T>(
+  p: usize,
+  out: usize,
+  x: usize,
+  weights: usize,
+  biased: bool,
+  start: usize,
+  total: usize,
+  scratch: usize,
+): void {
   const size: usize = sizeof<T>();
   const width: usize = TILE_BYTES / size;
   const rows = get(p, ROWS);
   const channels = get(p, CHANNELS);
   const taps = get(p, TAPS);
-  const gridSize = get(p, GRID_HEIGHT) * get(p, GRID_WIDTH);
-  const total = get(p, BATCH) * gridSize;
+  const end = start + total;
   const plane = get(p, OUT_PLANE) * size;
   const contiguous = get(p, OUT_COLUMN) === 1 && get(p, OUT_ROW) === get(p, GRID_WIDTH);
   const block = channelsPerBlock(p);
@@ -305,16 +317,13 @@ function conv<T>(p: usize, out: usize, x: usize, w: usize, bias: usize, scratch:
   const paddedRows = (rows + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
   const tile = scratch + TILE_AT;
   const places = scratch + PLACES_AT;
-  const weights = scratch + TABLES_BYTES;
-  const panel = weights + paddedRows * channels * taps * size;
-  packWeights<T>(weights, p, w);
-  if (bias) fillBias<T>(out, p, bias);
-  for (let first: usize = 0; first < total; first += blockColumns) {
-    const count = min(blockColumns, total - first);
+  const panel = scratch + TABLES_BYTES;
+  for (let first = start; first < end; first += blockColumns) {
+    const count = min(blockColumns, end - first);
     for (let c0: usize = 0; c0 < channels; c0 += block) {
       const cb = min(block, channels - c0);
       const k = cb * taps;
-      const add = bias !== 0 || c0 > 0;
+      const add = biased || c0 > 0;
       packColumns<T>(panel, p, x, first, count, c0, cb, scratch);
       const a = weights + c0 * taps * paddedRows * size;
       for (let i0: usize = 0; i0 < rows; i0 += BLOCK_M) {
@@ -341,11 +350,46 @@ function conv<T>(p: usize, out: usize, x: usize, w: usize, bias: usize, scratch:
   }
 }
 
-/** out = bias + the convolution that the argument block p describes; `scratch` has convScratch bytes. */
-export function convF32(p: usize, out: usize, x: usize, w: usize, bias: usize, scratch: usize): void {
-  conv<f32>(p, out, x, w, bias, scratch);
+/** Packs the weights; `weights` has convWeightsBytes bytes. */
+export function convPackF32(p: usize, weights: usize, w: usize): void {
+  packWeights<f32>(weights, p, w);
 }
 
-export function convF64(p: usize, out: usize, x: usize, w: usize, bias: usize, scratch: usize): void {
-  conv<f64>(p, out, x, w, bias, scratch);
+export function convPackF64(p: usize, weights: usize, w: usize): void {
+  packWeights<f64>(weights, p, w);
+}
+
+export function convBiasF32(p: usize, out: usize, bias: usize, images: usize): void {
+  fillBias<f32>(p, out, bias, images);
+}
+
+export function convBiasF64(p: usize, out: usize, bias: usize, images: usize): void {
+  fillBias<f64>(p, out, bias, images);
+}
+
+/** The convolution that the argument block p describes, or some of its columns; `scratch` has convScratch bytes. */
+export function convF32(
+  p: usize,
+  out: usize,
+  x: usize,
+  weights: usize,
+  biased: bool,
+  start: usize,
+  total: usize,
+  scratch: usize,
+): void {
+  conv<f32>(p, out, x, weights, biased, start, total, scratch);
+}
+
+export function convF64(
+  p: usize,
+  out: usize,
+  x: usize,
+  weights: usize,
+  biased: bool,
+  start: usize,
+  total: usize,
+  scratch: usize,
+): void {
+  conv<f64>(p, out, x, weights, biased, start, total, scratch);
 }

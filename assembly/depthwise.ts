@@ -82,7 +82,16 @@ function fillRow<T>(out: usize, n: usize, value: T): void {
   for (; out < end; out += sizeof<T>()) store<T>(out, value);
 }
 
-function depthwise<T>(p: usize, out: usize, x: usize, w: usize, bias: usize, copy: usize): void {
+function depthwise<T>(
+  p: usize,
+  out: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  first: usize,
+  count: usize,
+  copy: usize,
+): void {
   const size: usize = sizeof<T>();
   const channels = get(p, CHANNELS);
   const each = get(p, OUT_CHANNELS) / channels;
@@ -92,8 +101,12 @@ function depthwise<T>(p: usize, out: usize, x: usize, w: usize, bias: usize, cop
   const rowStep = get(p, STRIDE_HEIGHT) * get(p, COPY_WIDTH) * size;
   const step = get(p, STRIDE_WIDTH) * size;
   const inPlane = get(p, IN_HEIGHT) * get(p, IN_WIDTH) * size;
+  const plane = height * width * size;
+  const last = (first + count) * each;
+  x += first * inPlane;
+  out += first * each * plane;
   for (let n: usize = 0; n < get(p, BATCH); n++) {
-    for (let o: usize = 0; o < channels * each; o++) {
+    for (let o = first * each; o < last; o++) {
       if (o % each === 0) {
         copyBand<T>(copy, p, x, -load<i32>(p + PADDING_HEIGHT));
         x += inPlane;
@@ -106,12 +119,14 @@ function depthwise<T>(p: usize, out: usize, x: usize, w: usize, bias: usize, cop
           addRow<T>(out + h * width * size, size, from + h * rowStep, step, width, factor);
         }
       }
-      out += height * width * size;
+      out += plane;
     }
+    x += (channels - count) * inPlane;
+    out += (channels - count) * each * plane;
   }
 }
 
-function depthwiseInputGrad<T>(p: usize, gx: usize, g: usize, w: usize, copy: usize): void {
+function depthwiseInputGrad<T>(p: usize, gx: usize, g: usize, w: usize, first: usize, count: usize, copy: usize): void {
   const size: usize = sizeof<T>();
   const channels = get(p, CHANNELS);
   const each = get(p, OUT_CHANNELS) / channels;
@@ -126,8 +141,12 @@ function depthwiseInputGrad<T>(p: usize, gx: usize, g: usize, w: usize, copy: us
   const top = get(p, PADDING_HEIGHT);
   const left = get(p, PADDING_WIDTH) * size;
   const covered: usize = copyRow > left ? min<usize>(inRow, copyRow - left) : 0;
+  const plane = height * width * size;
+  const last = (first + count) * each;
+  gx += first * inHeight * inRow;
+  g += first * each * plane;
   for (let n: usize = 0; n < get(p, BATCH); n++) {
-    for (let o: usize = 0; o < channels * each; o++) {
+    for (let o = first * each; o < last; o++) {
       if (o % each === 0) memory.fill(copy, 0, get(p, COPY_HEIGHT) * copyRow);
       for (let t: usize = 0; t < taps; t++) {
         const factor = load<T>(w + (o * taps + t) * size);
@@ -145,10 +164,20 @@ function depthwiseInputGrad<T>(p: usize, gx: usize, g: usize, w: usize, copy: us
         gx += inRow;
       }
     }
+    gx += (channels - count) * inHeight * inRow;
+    g += (channels - count) * each * plane;
   }
 }
 
-function depthwiseWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, copy: usize): void {
+function depthwiseWeightGrad<T>(
+  p: usize,
+  gw: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  count: usize,
+  copy: usize,
+): void {
   const size: usize = sizeof<T>();
   const channels = get(p, CHANNELS);
   const each = get(p, OUT_CHANNELS) / channels;
@@ -158,9 +187,13 @@ function depthwiseWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, copy: u
   const rowStep = get(p, STRIDE_HEIGHT) * get(p, COPY_WIDTH) * size;
   const step = get(p, STRIDE_WIDTH) * size;
   const inPlane = get(p, IN_HEIGHT) * get(p, IN_WIDTH) * size;
-  memory.fill(gw, 0, channels * each * taps * size);
+  const plane = height * width * size;
+  const last = (first + count) * each;
+  memory.fill(gw + first * each * taps * size, 0, count * each * taps * size);
+  x += first * inPlane;
+  g += first * each * plane;
   for (let n: usize = 0; n < get(p, BATCH); n++) {
-    for (let o: usize = 0; o < channels * each; o++) {
+    for (let o = first * each; o < last; o++) {
       if (o % each === 0) {
         copyBand<T>(copy, p, x, -load<i32>(p + PADDING_HEIGHT));
         x += inPlane;
@@ -174,34 +207,86 @@ function depthwiseWeightGrad<T>(p: usize, gw: usize, g: usize, x: usize, copy: u
         const to = gw + (o * taps + t) * size;
         store<T>(to, <T>(load<T>(to) + <T>sum));
       }
-      g += height * width * size;
+      g += plane;
     }
+    x += (channels - count) * inPlane;
+    g += (channels - count) * each * plane;
   }
 }
 
-/** Convolution whose groups have one input channel each; the argument block p has been through depthwiseScratch. */
-export function depthwiseF32(p: usize, out: usize, x: usize, w: usize, bias: usize, scratch: usize): void {
-  depthwise<f32>(p, out, x, w, bias, scratch);
+/** Convolution whose groups have one input channel each, `count` of them from number `first` on; the argument block p has been through depthwiseScratch. */
+export function depthwiseF32(
+  p: usize,
+  out: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  first: usize,
+  count: usize,
+  scratch: usize,
+): void {
+  depthwise<f32>(p, out, x, w, bias, first, count, scratch);
 }
 
-export function depthwiseF64(p: usize, out: usize, x: usize, w: usize, bias: usize, scratch: usize): void {
-  depthwise<f64>(p, out, x, w, bias, scratch);
+export function depthwiseF64(
+  p: usize,
+  out: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  first: usize,
+  count: usize,
+  scratch: usize,
+): void {
+  depthwise<f64>(p, out, x, w, bias, first, count, scratch);
 }
 
 /** The gradient of its input. */
-export function depthwiseInputGradF32(p: usize, gx: usize, g: usize, w: usize, scratch: usize): void {
-  depthwiseInputGrad<f32>(p, gx, g, w, scratch);
+export function depthwiseInputGradF32(
+  p: usize,
+  gx: usize,
+  g: usize,
+  w: usize,
+  first: usize,
+  count: usize,
+  scratch: usize,
+): void {
+  depthwiseInputGrad<f32>(p, gx, g, w, first, count, scratch);
 }
 
-export function depthwiseInputGradF64(p: usize, gx: usize, g: usize, w: usize, scratch: usize): void {
-  depthwiseInputGrad<f64>(p, gx, g, w, scratch);
+export function depthwiseInputGradF64(
+  p: usize,
+  gx: usize,
+  g: usize,
+  w: usize,
+  first: usize,
+  count: usize,
+  scratch: usize,
+): void {
+  depthwiseInputGrad<f64>(p, gx, g, w, first, count, scratch);
 }
 
 /** The gradient of its weights. */
-export function depthwiseWeightGradF32(p: usize, gw: usize, g: usize, x: usize, scratch: usize): void {
-  depthwiseWeightGrad<f32>(p, gw, g, x, scratch);
+export function depthwiseWeightGradF32(
+  p: usize,
+  gw: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  count: usize,
+  scratch: usize,
+): void {
+  depthwiseWeightGrad<f32>(p, gw, g, x, first, count, scratch);
 }
 
-export function depthwiseWeightGradF64(p: usize, gw: usize, g: usize, x: usize, scratch: usize): void {
-  depthwiseWeightGrad<f64>(p, gw, g, x, scratch);
+export function depthwiseWeightGradF64(
+  p: usize,
+  gw: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  count: usize,
+  scratch: usize,
+): void {
+  depthwiseWeightGrad<f64>(p, gw, g, x, first, count, scratch);
 }

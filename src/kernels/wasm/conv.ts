@@ -3,25 +3,86 @@ import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 import { ARGUMENTS } from "./module.ts";
 
-type Forward = (p: Pointer, out: Pointer, x: Pointer, w: Pointer, bias: Pointer, scratch: Pointer) => void;
-type Gradient = (p: Pointer, out: Pointer, g: Pointer, other: Pointer, scratch: Pointer) => void;
-type Scratch = (p: Pointer, itemBytes: number) => number;
+type Bytes = (p: Pointer, itemBytes: number) => number;
+type Pack = (p: Pointer, weights: Pointer, w: Pointer) => void;
+type Bias = (p: Pointer, out: Pointer, bias: Pointer, images: number) => void;
+type Conv = (
+  p: Pointer,
+  out: Pointer,
+  x: Pointer,
+  weights: Pointer,
+  biased: boolean,
+  start: number,
+  total: number,
+  scratch: Pointer,
+) => void;
+type WeightGrad = (
+  p: Pointer,
+  sums: Pointer,
+  g: Pointer,
+  x: Pointer,
+  first: number,
+  groups: number,
+  perGroup: number,
+  scratch: Pointer,
+) => void;
+type WeightFinish = (p: Pointer, gw: Pointer, sums: Pointer, groups: number) => void;
+type Depthwise = (
+  p: Pointer,
+  out: Pointer,
+  x: Pointer,
+  w: Pointer,
+  bias: Pointer,
+  first: number,
+  count: number,
+  scratch: Pointer,
+) => void;
+type DepthwiseGrad = (
+  p: Pointer,
+  out: Pointer,
+  g: Pointer,
+  other: Pointer,
+  first: number,
+  count: number,
+  scratch: Pointer,
+) => void;
 
 /** What assembly/conv.ts, assembly/conv-weight.ts and assembly/depthwise.ts export; `p` is an argument block. */
 export interface ConvExports {
-  convScratch: Scratch;
-  convF32: Forward;
-  convF64: Forward;
-  convWeightScratch: Scratch;
-  convWeightGradF32: Gradient;
-  convWeightGradF64: Gradient;
-  depthwiseScratch: Scratch;
-  depthwiseF32: Forward;
-  depthwiseF64: Forward;
-  depthwiseInputGradF32: Gradient;
-  depthwiseInputGradF64: Gradient;
-  depthwiseWeightGradF32: Gradient;
-  depthwiseWeightGradF64: Gradient;
+  convWeightsBytes: Bytes;
+  convScratch(p: Pointer): number;
+  convPackF32: Pack;
+  convPackF64: Pack;
+  convBiasF32: Bias;
+  convBiasF64: Bias;
+  convF32: Conv;
+  convF64: Conv;
+  convWeightScratch: Bytes;
+  convWeightSums: Bytes;
+  convWeightGradF32: WeightGrad;
+  convWeightGradF64: WeightGrad;
+  convWeightFinishF32: WeightFinish;
+  convWeightFinishF64: WeightFinish;
+  depthwiseScratch: Bytes;
+  depthwiseF32: Depthwise;
+  depthwiseF64: Depthwise;
+  depthwiseInputGradF32: DepthwiseGrad;
+  depthwiseInputGradF64: DepthwiseGrad;
+  depthwiseWeightGradF32: DepthwiseGrad;
+  depthwiseWeightGradF64: DepthwiseGrad;
+}
+
+/** Where convWeightScratch says how many images the weights' gradient takes at once. */
+const IMAGES_AT_ONCE = 68;
+/** Groups of images that are summed apart, for threads: no more than this, and of so many output positions at least, since every group costs a pass over the sums. */
+const MOST_GROUPS = 16;
+const LEAST_POSITIONS = 512;
+
+/** Images in a group, and how many groups there are: by the shape alone, so that no sum depends on the number of threads. */
+function imageGroups(batch: number, positions: number, atOnce: number): [perGroup: number, groups: number] {
+  const wanted = Math.max(Math.ceil(batch / MOST_GROUPS), Math.ceil(LEAST_POSITIONS / positions));
+  const perGroup = Math.ceil(wanted / atOnce) * atOnce;
+  return [perGroup, Math.ceil(batch / perGroup)];
 }
 
 /** One tap of a kernel: which row and column it reads, relative to stride × output position, and its place in w. */
@@ -87,9 +148,16 @@ export function convKernels(
   ): void {
     heap.i32.set(geometry, ARGUMENTS / 4);
     heap.i32.set(taps.flat(), (ARGUMENTS + TAPS_AT) / 4);
-    const scratch = heap.alloc(wasm.convScratch(ARGUMENTS, bytesOf(dtype)));
-    (dtype === "float32" ? wasm.convF32 : wasm.convF64)(ARGUMENTS, out, x, w, bias, scratch);
+    const is32 = dtype === "float32";
+    const weights = heap.alloc(wasm.convWeightsBytes(ARGUMENTS, bytesOf(dtype)));
+    const scratch = heap.alloc(wasm.convScratch(ARGUMENTS));
+    const [batch, , , , , , gridHeight, gridWidth] = geometry;
+    (is32 ? wasm.convPackF32 : wasm.convPackF64)(ARGUMENTS, weights, w);
+    if (bias !== 0) (is32 ? wasm.convBiasF32 : wasm.convBiasF64)(ARGUMENTS, out, bias, batch);
+    const columns = batch * gridHeight * gridWidth;
+    (is32 ? wasm.convF32 : wasm.convF64)(ARGUMENTS, out, x, weights, bias !== 0, 0, columns, scratch);
     heap.free(scratch);
+    heap.free(weights);
   }
 
   /** One group of the forward pass. */
@@ -192,7 +260,7 @@ export function convKernels(
     s: Conv2dShape,
     channels: number,
     rows: number,
-    scratchBytes: Scratch,
+    scratchBytes: Bytes,
     run: (scratch: Pointer) => void,
   ): void {
     heap.i32.set(
@@ -233,8 +301,16 @@ export function convKernels(
     const to = gw + group * rows * channels * s.kernelHeight * s.kernelWidth * bytes;
     const right = g + group * rows * s.outHeight * s.outWidth * bytes;
     const left = x + group * channels * s.inHeight * s.inWidth * bytes;
-    const kernel = dtype === "float32" ? wasm.convWeightGradF32 : wasm.convWeightGradF64;
-    direct(dtype, s, channels, rows, wasm.convWeightScratch, (scratch) => kernel(ARGUMENTS, to, right, left, scratch));
+    const sum = dtype === "float32" ? wasm.convWeightGradF32 : wasm.convWeightGradF64;
+    const finish = dtype === "float32" ? wasm.convWeightFinishF32 : wasm.convWeightFinishF64;
+    direct(dtype, s, channels, rows, wasm.convWeightScratch, (scratch) => {
+      const atOnce = heap.i32[(ARGUMENTS + IMAGES_AT_ONCE) / 4];
+      const [perGroup, groups] = imageGroups(s.batch, s.outHeight * s.outWidth, atOnce);
+      const sums = heap.alloc(groups * wasm.convWeightSums(ARGUMENTS, bytes));
+      sum(ARGUMENTS, sums, right, left, 0, groups, perGroup, scratch);
+      finish(ARGUMENTS, to, sums, groups);
+      heap.free(sums);
+    });
   }
 
   /** What the kernels do not take: nothing to do, or more taps than fit the argument block. */
@@ -248,7 +324,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
       if (isDepthwise(shape)) {
         const kernel = dtype === "float32" ? wasm.depthwiseF32 : wasm.depthwiseF64;
-        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, out, x, w, bias, scratch));
+        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, out, x, w, bias, 0, shape.inChannels, scratch));
       }
       const s = isPointwise(shape) ? asRow(shape) : shape;
       for (let group = 0; group < s.groups; group++) forward(dtype, s, group, out, x, w, bias);
@@ -257,7 +333,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
       if (isDepthwise(shape)) {
         const kernel = dtype === "float32" ? wasm.depthwiseInputGradF32 : wasm.depthwiseInputGradF64;
-        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gx, g, w, scratch));
+        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gx, g, w, 0, shape.inChannels, scratch));
       }
       const s = isPointwise(shape) ? asRow(shape) : shape;
       // A stride beyond the kernel leaves positions that no output reads.
@@ -273,7 +349,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2dWeightGrad(dtype, shape, gw, g, x);
       if (isDepthwise(shape)) {
         const kernel = dtype === "float32" ? wasm.depthwiseWeightGradF32 : wasm.depthwiseWeightGradF64;
-        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gw, g, x, scratch));
+        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gw, g, x, 0, shape.inChannels, scratch));
       }
       for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
     },

@@ -26,8 +26,10 @@ export interface Split {
   readonly scratchBytes?: (a: Args, kernels: Kernels) => number;
 }
 
-/** Work of a part: about 10 µs, ten times what it costs to hand it out. */
+/** Work of a part: about 10 µs, many times what it costs to take one. */
 const PART_WORK = 32768;
+/** Less work than this, about 40 µs, is not worth waking a worker, which takes 5 µs or more. */
+const LEAST_WORK = 4 * PART_WORK;
 
 /** Exports with every kernel that `splits` names replaced by one that uses all threads when there is enough to do. */
 export function splitKernels<Exports extends object>(
@@ -57,7 +59,7 @@ function splitKernel(pool: Pool, number: number, kernels: Kernels, name: string,
     cut.items = typeof items === "number" ? items : items(args);
     cut.total = args[cut.items];
     const each = work(args);
-    if (cut.total * each < 2 * PART_WORK) return kernel(...args);
+    if (cut.total * each < LEAST_WORK) return kernel(...args);
     const together = grain ? grain(args) : 1;
     cut.block = Math.max(1, Math.floor(PART_WORK / (each * together))) * together;
     if (cut.block >= cut.total) return kernel(...args);

@@ -1,3 +1,4 @@
+import { heap } from "../heap.ts";
 import type { Split } from "./split.ts";
 
 /* How matrix products and convolutions are cut. Arguments are known by their places. */
@@ -39,9 +40,72 @@ const matrixVector = (bytes: number): Split => ({
   },
 });
 
+/** An int32 of a convolution's argument block; its places are in assembly/conv.ts and assembly/geometry.ts. */
+const field = ([p]: readonly number[], place: number) => heap.i32[(p + place) / 4];
+
+/** Columns are output positions of the whole batch; parts that are larger than others read the packed weights less often. */
+const conv: Split = {
+  items: 6,
+  work: (args) => (field(args, 20) * field(args, 4) * field(args, 40)) / (4 * MADDS),
+  grain: () => 64,
+  scratch: 7,
+  scratchBytes: ([p], kernels) => kernels.convScratch(p) as number,
+  steps(_args, steps) {
+    steps[5] = 1;
+  },
+};
+
+const convBias = (bytes: number): Split => ({
+  items: 3,
+  work: (args) => field(args, 20) * field(args, 48),
+  steps(args, steps) {
+    steps[1] = field(args, 44) * bytes;
+  },
+});
+
+/** Groups of images are parts, since the sums of each are apart already. */
+const convWeight = (bytes: number): Split => ({
+  items: 5,
+  work: (args) => {
+    const positions = args[6] * field(args, 24) * field(args, 28);
+    return (positions * field(args, 4) * field(args, 20) * field(args, 36) * field(args, 40)) / MADDS;
+  },
+  scratch: 7,
+  scratchBytes: ([p], kernels) => kernels.convWeightScratch(p, bytes) as number,
+  steps(_args, steps) {
+    steps[4] = 1;
+  },
+});
+
+/** By channels; `first` is the place of the first one, before their number and the scratch memory. */
+const depthwise = (first: number, bytes: number): Split => ({
+  items: first + 1,
+  work: (args) => {
+    const each = field(args, 20) / field(args, 4);
+    return (field(args, 0) * each * field(args, 24) * field(args, 28) * field(args, 36) * field(args, 40)) / 2;
+  },
+  scratch: first + 2,
+  scratchBytes: ([p], kernels) => kernels.depthwiseScratch(p, bytes) as number,
+  steps(_args, steps) {
+    steps[first] = 1;
+  },
+});
+
 export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   gemmF32: gemm(4),
   gemmF64: gemm(8),
   matrixVectorF32: matrixVector(4),
   matrixVectorF64: matrixVector(8),
+  convF32: conv,
+  convF64: conv,
+  convBiasF32: convBias(4),
+  convBiasF64: convBias(8),
+  convWeightGradF32: convWeight(4),
+  convWeightGradF64: convWeight(8),
+  depthwiseF32: depthwise(5, 4),
+  depthwiseF64: depthwise(5, 8),
+  depthwiseInputGradF32: depthwise(4, 4),
+  depthwiseInputGradF64: depthwise(4, 8),
+  depthwiseWeightGradF32: depthwise(4, 4),
+  depthwiseWeightGradF64: depthwise(4, 8),
 };
