@@ -7,6 +7,7 @@ import {
   type Collective,
   instanceNormTrain,
 } from "../ops/norm/index.ts";
+import { isReduced } from "../tensor/dtype.ts";
 import { numelOf, sameShape, sizeString } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
@@ -19,6 +20,7 @@ import {
   checkRank,
   runningStatistics,
 } from "./norm-checks.ts";
+import { inFloat32, widened } from "./norm-reduced.ts";
 import { isUpdatingStatistics } from "./statistics-update.ts";
 
 export { type Activation as NormActivation, activate } from "../ops/norm/index.ts";
@@ -49,11 +51,13 @@ function jointBatchNorm(
   activation: Activation | null = null,
 ): Tensor[] {
   const { weight = null, bias = null, training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const reduced = parts.find(({ x }) => isReduced(x.dtype));
   const collective = options.collective && options.collective.worldSize > 1 ? options.collective : null;
   const perChannel = { running_mean: runningMean, running_var: runningVar, weight, bias };
+  const typed = { weight, bias, running_mean: runningMean, running_var: runningVar };
   for (const { x, mask } of parts) {
     checkRank("batch norm", x);
-    checkDType("batch_norm", x, perChannel);
+    checkDType("batch_norm", x, typed);
     if (mask) checkMask(x, mask);
   }
   if (training && !collective && parts.length > 0) {
@@ -62,6 +66,13 @@ function jointBatchNorm(
     if (parts.every(({ x }, i) => i === 0 || x.numel === 0)) checkBatch([n, ...spatial], sizeString(parts[0].x.shape));
   }
   for (const { x } of parts) checkChannels(x.shape[1], perChannel);
+  if (reduced) {
+    const wide = parts.map(({ x, mask }) => ({ x: widened(x), mask }));
+    const parameters = { ...options, weight: widened(weight), bias: widened(bias) };
+    return inFloat32(reduced.x, [runningMean, runningVar], (mean, variance) =>
+      jointBatchNorm(wide, mean, variance, parameters, widened(residual), activation),
+    );
+  }
   const affine = { weight, bias };
   const tail = { residual, activation };
   if (!training) {
@@ -188,7 +199,7 @@ export function instanceNorm(
   const { weight = null, bias = null, useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
   const perChannel = { running_mean: runningMean, running_var: runningVar, weight, bias };
   checkRank("instance norm", input);
-  checkDType("batch_norm", input, perChannel);
+  checkDType("batch_norm", input, { weight, bias, running_mean: runningMean, running_var: runningVar });
   const [images, channels, ...spatial] = input.shape;
   if (useInputStats && numelOf(spatial) === 1) {
     throw new ShapeError(
@@ -197,6 +208,12 @@ export function instanceNorm(
     );
   }
   checkChannels(channels, perChannel, images);
+  if (isReduced(input.dtype)) {
+    const parameters = { ...options, weight: widened(weight), bias: widened(bias) };
+    return inFloat32(input, [runningMean, runningVar], (mean, variance) => [
+      instanceNorm(widened(input), mean, variance, parameters),
+    ])[0];
+  }
   const affine = { weight, bias };
   if (useInputStats) {
     const statistics = runningStatistics(runningMean, runningVar, momentum);

@@ -1,4 +1,4 @@
-import { floatDType } from "../tensor/dtype.ts";
+import { floatDType, isFloatingPoint, isReduced, scalarTypeName } from "../tensor/dtype.ts";
 import { numelOf, type Shape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
@@ -19,17 +19,30 @@ export interface AffineOptions {
   eps?: number;
 }
 
-/** @param kernel the name by which PyTorch refuses integers */
-export function checkDType(kernel: string, input: Tensor, others: Record<string, Optional>): void {
-  floatDType(input.dtype, kernel);
-  for (const [what, tensor] of Object.entries(others)) {
-    if (tensor && tensor.dtype !== input.dtype) {
-      throw new DTypeError(
-        "mixed dtype (CPU): all inputs must share same datatype.",
-        `the input is ${input.dtype}, ${what} ${tensor.dtype}; convert one of them with .float() or .double()`,
-      );
-    }
+/**
+ * All have the input's dtype; beside a float16 or bfloat16 input all may be float32 instead. PyTorch takes the first of them for what is meant.
+ * @param kernel the name by which PyTorch refuses integers
+ * @param others weight and bias before running statistics
+ */
+export function checkDType(kernel: string, { dtype }: Tensor, others: Record<string, Optional>): void {
+  if (!isFloatingPoint(dtype)) floatDType(dtype, kernel);
+  const given = Object.entries(others).filter((entry): entry is [string, Tensor] => entry[1] != null);
+  const refuse = (sentence: string, [what, tensor]: [string, Tensor]) => {
+    throw new DTypeError(
+      sentence,
+      `the input is ${dtype}, ${what} ${tensor.dtype}; convert one of them with .float() or .double()`,
+    );
+  };
+  if (given.length === 0) return;
+  if (given[0][1].dtype === dtype) {
+    const other = given.find(([, tensor]) => tensor.dtype !== dtype);
+    if (other)
+      refuse(`expected scalar type ${scalarTypeName(dtype)} but found ${scalarTypeName(other[1].dtype)}`, other);
+    return;
   }
+  const wrong = given.find(([, tensor]) => tensor.dtype !== "float32");
+  if (wrong) refuse("mixed dtype (CPU): expect parameter to have scalar type of Float", wrong);
+  if (!isReduced(dtype)) refuse("mixed dtype (CPU): all inputs must share same datatype.", given[0]);
 }
 
 /** @param images how often PyTorch's instance norm repeats each channel before it counts them */

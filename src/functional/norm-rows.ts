@@ -1,9 +1,10 @@
 import { groupNorm as groupNormOp, layerNorm as layerNormOp, rmsNorm as rmsNormOp } from "../ops/norm/index.ts";
-import { MACHINE_EPSILON } from "../tensor/dtype.ts";
+import { isReduced, MACHINE_EPSILON } from "../tensor/dtype.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ShapeError } from "../util/errors.ts";
 import { type AffineOptions, checkBatch, checkDType, checkLastDimensions } from "./norm-checks.ts";
+import { inFloat32, widened } from "./norm-reduced.ts";
 
 /**
  * Layer normalization over the last dimensions, those of `normalizedShape`: y = (x − mean) / √(var + eps) · weight + bias, var biased; weight and bias
@@ -20,6 +21,10 @@ export function layerNorm(input: Tensor, normalizedShape: number | Shape, option
   const advice = "layer norm works on the last dimensions; for [N, C, H, W] normalized over C, H, W give [C, H, W]";
   const normalized = checkLastDimensions(input, normalizedShape, { weight, bias }, advice);
   checkDType("LayerNormKernelImpl", input, { weight, bias });
+  if (isReduced(input.dtype)) {
+    const parameters = { eps, weight: widened(weight), bias: widened(bias) };
+    return inFloat32(input, [], () => [layerNorm(widened(input), normalized, parameters)])[0];
+  }
   return layerNormOp(input, normalized, { weight, bias }, eps);
 }
 
@@ -42,6 +47,10 @@ export function rmsNorm(
   const { weight = null, eps = null } = options;
   const advice = "RMS norm works on the last dimensions; for [N, L, E] normalized over E give E";
   const normalized = checkLastDimensions(input, normalizedShape, { weight }, advice);
+  if (isReduced(input.dtype)) {
+    const parameters = { eps, weight: widened(weight) };
+    return inFloat32(input, [], () => [rmsNorm(widened(input), normalized, parameters)])[0];
+  }
   checkDType("rms_norm", input, { weight });
   return rmsNormOp(input, normalized, weight, eps ?? MACHINE_EPSILON[input.dtype as keyof typeof MACHINE_EPSILON]);
 }
@@ -79,6 +88,10 @@ export function groupNorm(input: Tensor, numGroups: number, options: AffineOptio
         `Expected ${what} to be a vector of size equal to the number of channels in input, but got ${what} of shape [${tensor.shape.join(", ")}] and input of shape [${input.shape.join(", ")}]`,
       );
     }
+  }
+  if (isReduced(input.dtype)) {
+    const parameters = { eps, weight: widened(weight), bias: widened(bias) };
+    return inFloat32(input, [], () => [groupNorm(widened(input), numGroups, parameters)])[0];
   }
   return groupNormOp(input, numGroups, { weight, bias }, eps);
 }

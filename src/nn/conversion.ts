@@ -1,5 +1,5 @@
 import { convert } from "../ops/convert.ts";
-import type { FloatDType } from "../tensor/dtype.ts";
+import type { DType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Parameter } from "./parameter.ts";
 import { isUninitialized, UninitializedBuffer, UninitializedParameter } from "./uninitialized.ts";
@@ -8,7 +8,7 @@ import { isUninitialized, UninitializedBuffer, UninitializedParameter } from "./
 export class Conversion {
   private readonly made = new Map<Parameter, Parameter>();
 
-  constructor(private readonly dtype: FloatDType) {}
+  constructor(private readonly dtype: DType) {}
 
   /** A new parameter with its gradient. */
   parameter(parameter: Parameter): Parameter {

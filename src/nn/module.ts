@@ -1,5 +1,5 @@
 import { noGrad } from "../autograd/mode.ts";
-import { type DType, isFloat } from "../tensor/dtype.ts";
+import { type DType, isFloatingPoint } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { Conversion } from "./conversion.ts";
@@ -274,7 +274,7 @@ export abstract class Module {
    * afterwards; shared ones stay shared.
    */
   to(dtype: DType): this {
-    if (!isFloat(dtype))
+    if (!isFloatingPoint(dtype))
       throw new ArgumentError("nn.Module.to only accepts floating point dtypes", `got desired dtype=${dtype}`);
     const conversion = new Conversion(dtype);
     noGrad(() => {
@@ -284,7 +284,8 @@ export abstract class Module {
           if (parameter.dtype !== dtype) fields[name] = conversion.parameter(parameter);
         }
         for (const [name, { tensor, persistent }] of module.#buffers) {
-          if (tensor && isFloat(tensor.dtype)) module.registerBuffer(name, conversion.buffer(tensor), { persistent });
+          if (tensor && isFloatingPoint(tensor.dtype))
+            module.registerBuffer(name, conversion.buffer(tensor), { persistent });
         }
       }
     });

@@ -1,4 +1,4 @@
-import type { FloatDType } from "../tensor/dtype.ts";
+import type { DType } from "../tensor/dtype.ts";
 import { contiguousStrides, type Shape } from "../tensor/shape.ts";
 import { emptyTensor, Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
@@ -35,7 +35,7 @@ function hideShape(tensor: Tensor): void {
  * ```
  */
 export class UninitializedParameter extends Parameter {
-  constructor(dtype: FloatDType = "float32") {
+  constructor(dtype: DType = "float32") {
     super(emptyTensor([0], dtype));
     hideShape(this);
   }
@@ -60,7 +60,7 @@ export class UninitializedParameter extends Parameter {
  * ```
  */
 export class UninitializedBuffer extends Tensor {
-  constructor(dtype: FloatDType = "float32") {
+  constructor(dtype: DType = "float32") {
     const { storage, shape, strides } = emptyTensor([0], dtype);
     super(storage, shape, strides, dtype);
     hideShape(this);

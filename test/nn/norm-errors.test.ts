@@ -138,12 +138,31 @@ describe("dtypes", () => {
     [`"LayerNormKernelImpl" not implemented for 'Int'`, () => F.layerNorm(ones([2, 2], { dtype: "int32" }), 2)],
     [`"GroupNormKernelImpl" not implemented for 'Bool'`, () => F.groupNorm(ones([2, 2], { dtype: "bool" }), 2)],
     [
-      "mixed dtype (CPU): all inputs must share same datatype.: the input is float64, running_mean float32",
+      "mixed dtype (CPU): all inputs must share same datatype.: the input is float64, weight float32",
       () => new nn.BatchNorm1d(2).forward(ones([2, 2], { dtype: "float64" })),
     ],
     [
-      "mixed dtype (CPU): all inputs must share same datatype.: the input is float32, weight float64",
+      "mixed dtype (CPU): expect parameter to have scalar type of Float: the input is float32, weight float64",
       () => new nn.LayerNorm(2, { dtype: "float64" }).forward(ones([2, 2])),
+    ],
+    [
+      "expected scalar type Double but found Float: the input is float64, running_mean float32",
+      () =>
+        F.batchNorm(ones([2, 2], { dtype: "float64" }), ones([2]), ones([2]), {
+          weight: ones([2], { dtype: "float64" }),
+        }),
+    ],
+    [
+      "mixed dtype (CPU): expect parameter to have scalar type of Float: the input is bfloat16, weight float64",
+      () => new nn.GroupNorm(1, 2, { dtype: "float64" }).forward(ones([2, 2], { dtype: "bfloat16" })),
+    ],
+    [
+      "expected scalar type BFloat16 but found Float: the input is bfloat16, bias float32",
+      () =>
+        F.layerNorm(ones([2, 2], { dtype: "bfloat16" }), 2, {
+          weight: ones([2], { dtype: "bfloat16" }),
+          bias: ones([2]),
+        }),
     ],
   ])("%s", (sentence, run) => {
     expect(run).toThrow(DTypeError);

@@ -2,12 +2,11 @@ import { isGradEnabled } from "../../autograd/mode.ts";
 import { record } from "../../autograd/record.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType } from "../../tensor/dtype.ts";
-import { emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
+import { emptyAs, emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
 import { add } from "../arithmetic.ts";
 import { rsqrt } from "../pointwise.ts";
-import { contiguous } from "../views.ts";
 import { differentiableGradients } from "./differentiable.ts";
-import { type Affine, channelPositions, channelView } from "./layout.ts";
+import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
 import { applyTail, differentiableTailGrad, readByTail, type Tail, tailGrad } from "./tail.ts";
 
 /** Running statistics, updated in place: running = (1 − momentum)·running + momentum·batch. */
@@ -27,13 +26,13 @@ interface ChannelStatistics {
 
 const NO_TAIL: Tail = { residual: null, activation: null };
 
-/** α = invstd·weight, β = −mean·α + bias, y = α·x + β; no history. */
+/** α = invstd·weight, β = −mean·α + bias, y = α·x + β, lying as x; no history. */
 export function scaleAndShift(x: Tensor, { weight, bias }: Affine, mean: Tensor, invstd: Tensor): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
   const scale = weight && packed(weight);
   const shift = bias && packed(bias);
-  const y = emptyTensor(x.shape, dtype);
+  const y = emptyAs(x);
   backend().normalizeByChannel(
     dtype,
     y.pointer,
@@ -56,7 +55,7 @@ export interface Needs {
   readonly bias: boolean;
 }
 
-/** Gradients of scaleAndShift, where the statistics depend on x (`ofBatch`) or do not; no history. `g` is contiguous. */
+/** Gradients of scaleAndShift, where the statistics depend on x (`ofBatch`) or do not; no history. `g` lies as x. */
 export function channelGradients(
   g: Tensor,
   x: Tensor,
@@ -69,7 +68,7 @@ export function channelGradients(
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
   const scale = weight && packed(weight);
-  const gx = needs.x ? emptyTensor(x.shape, dtype) : null;
+  const gx = needs.x ? emptyAs(x) : null;
   const gWeight = needs.weight ? emptyTensor([channels], dtype) : null;
   const gBias = needs.bias ? emptyTensor([channels], dtype) : null;
   backend().normalizeByChannelGrad(
@@ -101,7 +100,7 @@ export function exactInvstd(variance: Tensor, eps: number): Tensor {
   return out;
 }
 
-/** Scale, shift and tail after the moments: the part that batch and given statistics share. `x` is contiguous. */
+/** Scale, shift and tail after the moments: the part that batch and given statistics share. `x` comes from byChannels. */
 function normalize(x: Tensor, affine: Affine, statistics: ChannelStatistics, eps: number, tail: Tail): Tensor {
   const { mean, invstd, given } = statistics;
   const { weight, bias } = affine;
@@ -148,7 +147,7 @@ export function batchNormTrain(
   tail: Tail = NO_TAIL,
 ): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
-  const input = contiguous(x);
+  const input = byChannels(x);
   const { outer, channels, inner } = channelView(input);
   const count = outer * inner;
   const mean = emptyTensor([channels], dtype);
@@ -187,7 +186,7 @@ export function batchNormEval(
   tail: Tail = NO_TAIL,
 ): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
-  const input = contiguous(x);
+  const input = byChannels(x);
   const invstd = emptyTensor(variance.shape, dtype);
   const given = packed(variance);
   backend().invstd(dtype, invstd.pointer, given.pointer, variance.numel, eps);

@@ -1,6 +1,7 @@
 import { noGrad } from "../../autograd/mode.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
+import { suggestedFormat } from "../../tensor/memory-format.ts";
 import { numelOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { filled } from "../compute.ts";
@@ -29,7 +30,7 @@ function averageInto(running: Tensor, perImage: Tensor, n: number): void {
 
 /**
  * Instance normalization of [N, C, …]: batch normalization of one batch of N·C channels, so that every image and channel has moments
- * of its own. Running statistics take the average over the images.
+ * of its own. Running statistics take the average over the images. Channels-last input is copied, and the result lies as the input.
  */
 export function instanceNormTrain(
   x: Tensor,
@@ -40,8 +41,9 @@ export function instanceNormTrain(
   const [n, c] = x.shape;
   const seen = reshape(x, [1, n * c, numelOf(x.shape.slice(2))]);
   const affine = { weight: weight && repeat(weight, n), bias: bias && repeat(bias, n) };
+  const memoryFormat = suggestedFormat(x.shape, x.strides);
   const normalized = (statistics: RunningStatistics | null) =>
-    reshape(batchNormTrain(seen, affine, statistics, eps), x.shape);
+    contiguous(reshape(batchNormTrain(seen, affine, statistics, eps), x.shape), { memoryFormat });
   // For one image the repeated statistics would be the running ones themselves.
   if (!running || n <= 1 || x.numel === 0) return normalized(running);
   const { momentum } = running;

@@ -2,7 +2,7 @@ import { isGradEnabled, noGrad } from "../../autograd/mode.ts";
 import { recordMany } from "../../autograd/record-many.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType } from "../../tensor/dtype.ts";
-import { emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
+import { emptyTensor, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { tidy } from "../../tensor/tidy.ts";
 import { AutogradError } from "../../util/errors.ts";
 import { add, div, mul, neg, sub } from "../arithmetic.ts";
@@ -15,11 +15,11 @@ import { cat } from "../join.ts";
 import { square } from "../pointwise.ts";
 import { sum } from "../reduction.ts";
 import { narrow } from "../slicing.ts";
-import { contiguous, reshape } from "../views.ts";
+import { reshape } from "../views.ts";
 import { channelGradients, exactInvstd, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
 import type { Collective } from "./collective.ts";
 import { differentiableGradients } from "./differentiable.ts";
-import { type Affine, channelPositions, channelView } from "./layout.ts";
+import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
 
 /*
  * Batch normalization whose statistics span more than one array: micro-batches, the batches of other ranks, or only some positions of
@@ -108,7 +108,7 @@ export function batchNormJoint(
   collective: Collective | null = null,
 ): Tensor[] {
   const { weight, bias } = affine;
-  const inputs = parts.map(({ x, mask }) => ({ x: contiguous(x), mask }));
+  const inputs = parts.map(({ x, mask }) => ({ x: byChannels(x), mask }));
   const dtype = floatDType(parts[0].x.dtype, "batch_norm");
   const [mean, invstd, count] = noGrad(() =>
     tidy(() => {
@@ -146,7 +146,7 @@ export function batchNormJoint(
       const wanted = (i: number) => ({ x: needsX[i], weight: true, bias: true });
       const direct = inputs.map(({ x }, i) => {
         const g = gradients[i];
-        return g && channelGradients(packed(g), x, weight, mean, invstd, false, wanted(i));
+        return g && channelGradients(packedAs(g, x.strides), x, weight, mean, invstd, false, wanted(i));
       });
       const zero = filled(mean.shape, dtype, 0);
       const total = (name: "weight" | "bias") =>

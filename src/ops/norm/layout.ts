@@ -1,5 +1,7 @@
+import { suggestedFormat } from "../../tensor/memory-format.ts";
 import { numelOf, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { contiguous } from "../views.ts";
 
 /** Scale γ and shift β after normalizing; either may be absent. */
 export interface Affine {
@@ -17,10 +19,16 @@ export interface Positions {
   readonly affine: Shape;
 }
 
-/** [N, C, …] seen as [outer, channels, inner]. */
+/** [N, C, …] as kernels by channels take it: x itself where it lies row-major or channels-last without gaps, else a copy in the nearer of the two; with history. */
+export function byChannels(x: Tensor): Tensor {
+  return x.isContiguous ? x : contiguous(x, { memoryFormat: suggestedFormat(x.shape, x.strides) });
+}
+
+/** What byChannels gave, seen in memory as [outer, channels, inner]: [N, C, positions], or channels-last [N · positions, C, 1]. */
 export function channelView(x: Tensor): { outer: number; channels: number; inner: number } {
-  const [outer, channels] = x.shape;
-  return { outer, channels, inner: numelOf(x.shape.slice(2)) };
+  const [n, channels] = x.shape;
+  const positions = numelOf(x.shape.slice(2));
+  return x.isContiguous ? { outer: n, channels, inner: positions } : { outer: n * positions, channels, inner: 1 };
 }
 
 /** The shape in which one value a channel meets [N, C, …]. */

@@ -5,7 +5,7 @@ import { backend } from "../../kernels/registry.ts";
 import { floatDType } from "../../tensor/dtype.ts";
 import { numelOf, type Shape } from "../../tensor/shape.ts";
 import { emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
-import { contiguous } from "../views.ts";
+import { inFormatOf } from "../compute.ts";
 import { differentiableGradients } from "./differentiable.ts";
 import { type Affine, perChannel } from "./layout.ts";
 
@@ -19,11 +19,15 @@ interface RowNorm {
   readonly affine: Shape;
   /** false: no mean is subtracted (RMS norm) */
   readonly centred: boolean;
+  /** whether the result has the input's memory format; without, it is contiguous */
+  readonly keepsFormat: boolean;
 }
 
-function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, { name, shape, affine, centred }: RowNorm): Tensor {
+function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm): Tensor {
+  const { name, shape, affine, centred, keepsFormat } = norm;
   const dtype = floatDType(x.dtype, name);
-  const input = contiguous(x);
+  const input = packed(x);
+  const placed = (contiguous: Tensor) => (keepsFormat ? inFormatOf(x, contiguous) : contiguous);
   const { rows } = shape;
   const length = shape.channels * shape.inner;
   const scale = weight && packed(weight);
@@ -45,11 +49,11 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, { name, shape
   );
   return record(
     name,
-    y,
-    [input, weight, bias],
+    placed(y),
+    [x, weight, bias],
     (g, needs) => {
       if (isGradEnabled()) {
-        const part = { x: input, g, positions: { view: [rows, length], dims: [1], affine } };
+        const part = { x, g, positions: { view: [rows, length], dims: [1], affine } };
         const moments = { count: length, eps, centred, flatIsZero: false };
         const found = differentiableGradients([part], { weight, bias }, moments);
         return [found.x[0], found.weight, found.bias];
@@ -71,10 +75,10 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, { name, shape
         scale?.pointer ?? 0,
       );
       if (upstream !== g) upstream.storage.release();
-      return [gx, gWeight, gBias];
+      return [gx && placed(gx), gWeight, gBias];
     },
-    weight ? [input, weight] : [input],
-    mean ? [mean, invstd] : [invstd],
+    weight ? [x, weight] : [x],
+    [mean, invstd, input === x ? null : input].filter((tensor) => tensor !== null),
   );
 }
 
@@ -82,7 +86,7 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, { name, shape
 function byLastDimensions(name: string, x: Tensor, normalizedShape: Shape, centred: boolean): RowNorm {
   const rows = numelOf(x.shape.slice(0, x.ndim - normalizedShape.length));
   const shape = { rows, groups: 1, channels: numelOf(normalizedShape), inner: 1 };
-  return { name, shape, affine: normalizedShape, centred };
+  return { name, shape, affine: normalizedShape, centred, keepsFormat: false };
 }
 
 /** Layer normalization over the last dimensions: y = (x − mean) / √(var + eps) · weight + bias. */
@@ -105,5 +109,6 @@ export function groupNorm(x: Tensor, groups: number, affine: Affine, eps: number
     shape,
     affine: perChannel(x.shape),
     centred: true,
+    keepsFormat: true,
   });
 }

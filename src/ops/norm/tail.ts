@@ -1,7 +1,7 @@
 import type { UnaryGradOp, UnaryOp } from "../../kernels/backend.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType } from "../../tensor/dtype.ts";
-import { emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
+import { emptyAs, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "../activation.ts";
 import { add } from "../arithmetic.ts";
 
@@ -49,7 +49,7 @@ export function readByTail({ activation }: Tail): "input" | "output" | null {
 }
 
 function addResidual(y: Tensor, residual: Tensor): void {
-  const addend = packed(residual);
+  const addend = packedAs(residual, y.strides);
   backend().axpy(floatDType(y.dtype, "batch_norm"), y.pointer, addend.pointer, y.numel, 1);
   if (addend !== residual) addend.storage.release();
 }
@@ -62,17 +62,17 @@ export function applyTail(y: Tensor, { residual, activation }: Tail): void {
   backend().unary(op, floatDType(y.dtype, "batch_norm"), y.pointer, y.pointer, y.numel, p);
 }
 
-/** The gradient before the activation, contiguous; g itself where nothing changes it. `normalized` computes the normalized values anew. */
+/** The gradient before the activation, lying as y; g itself where nothing changes it. `normalized` computes the normalized values anew. */
 export function tailGrad(g: Tensor, y: Tensor, { residual, activation }: Tail, normalized: () => Tensor): Tensor {
-  if (!activation) return packed(g);
+  if (!activation) return packedAs(g, y.strides);
   const { op, p, fromOutput } = KERNELS[activation];
   let source = y;
   if (!fromOutput) {
     source = normalized();
     if (residual) addResidual(source, residual);
   }
-  const upstream = packed(g);
-  const out = fromOutput ? emptyTensor(g.shape, g.dtype) : source;
+  const upstream = packedAs(g, y.strides);
+  const out = fromOutput ? emptyAs(y) : source;
   backend().unaryGrad(op, floatDType(g.dtype, "batch_norm"), out.pointer, upstream.pointer, source.pointer, g.numel, p);
   if (upstream !== g) upstream.storage.release();
   return out;
