@@ -47,6 +47,22 @@ function latestFirst(roots: readonly GradFn[]): GradFn[] {
   return found.sort((a, b) => b.sequence - a.sequence);
 }
 
+/** The functions, of those given latest first, by which the outputs were computed from what is wanted. */
+function leadingTo(wanted: ReadonlySet<Tensor>, functions: readonly GradFn[]): ReadonlySet<GradFn> {
+  const ends = new Set<GradFn>();
+  for (const tensor of wanted) if (tensor.gradFn) ends.add(tensor.gradFn);
+  const leading = new Set<GradFn>();
+  for (let i = functions.length - 1; i >= 0; i--) {
+    const leads = functions[i].inputs.some((input) => {
+      if (!input) return false;
+      const next = input.gradFn;
+      return next ? ends.has(next) || leading.has(next) : wanted.has(input);
+    });
+    if (leads) leading.add(functions[i]);
+  }
+  return leading;
+}
+
 /** The gradients on their way through one run of backward, and the memory they hold. */
 class Flow {
   readonly toFunctions = new Map<GradFn, Tensor>();
@@ -230,7 +246,9 @@ function run(
     flow.add(output, gradient);
   });
 
-  for (const fn of latestFirst(outputs.flatMap((output) => (output.gradFn ? [output.gradFn] : [])))) {
+  const functions = latestFirst(outputs.flatMap((output) => (output.gradFn ? [output.gradFn] : [])));
+  const onTheWay = wanted && leadingTo(wanted, functions);
+  for (const fn of functions) {
     const arrived = flow.toFunctions.get(fn);
     if (!arrived) continue;
     flow.toFunctions.delete(fn);
@@ -245,12 +263,14 @@ function run(
       flow.exempt(gradient);
       onLeaf(asked, gradient, flow);
     }
-    const results = fn.backward(gradient);
-    fn.inputs.forEach((input, i) => {
-      const result = results[i];
-      if (input && result) flow.add(input, result);
-    });
-    if (!retainGraph) fn.release();
+    if (!onTheWay || onTheWay.has(fn)) {
+      const results = fn.backward(gradient);
+      fn.inputs.forEach((input, i) => {
+        const result = results[i];
+        if (input && result) flow.add(input, result);
+      });
+      if (!retainGraph) fn.release();
+    }
     if (gradient !== arrived) flow.drop(gradient);
     flow.drop(arrived);
   }

@@ -200,6 +200,21 @@ describe("retainGrad and hooks", () => {
 });
 
 describe("grad", () => {
+  it("runs nothing below what was asked for, and leaves that part of the graph usable", () => {
+    const x = tensor([2, 3], { requiresGrad: true });
+    const h = x.mul(x);
+    let below = 0;
+    x.registerHook(() => {
+      below++;
+      return undefined;
+    });
+    const y = h.mul(h).sum();
+    expect(autograd.grad([y], [h])[0]?.toArray()).toEqual([8, 18]);
+    expect(below).toBe(0);
+    h.sum().backward();
+    expect(x.grad?.toArray()).toEqual([4, 6]);
+  });
+
   it("returns gradients and touches none", () => {
     const x = wanting([2]);
     const y = x.mul(3);
