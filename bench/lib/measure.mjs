@@ -7,14 +7,21 @@ const LONGEST_ITERATION = 5e9;
  * Times a workload in all its lanes: prepares and warms each, then goes around them round by round, each round beginning with another lane, and every
  * second one backwards. A sample is the median of so many iterations that it takes about `sampleMs`.
  */
-export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSeconds }) {
+export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSeconds, clock }) {
   const running = [];
   const results = [];
   for (const lane of lanes.filter((lane) => wanted(workload, lane))) {
     const result = { lane: lane.id, samples: [] };
     try {
       const peer = await peers.get(lane);
-      const request = { do: "prepare", key: lane.id, layout: lane.layout, workload: taskFor(workload, lane), sampleMs };
+      const request = {
+        do: "prepare",
+        key: lane.id,
+        layout: lane.layout,
+        workload: taskFor(workload, lane),
+        sampleMs,
+        clock,
+      };
       const { ns, check, unsupported } = await peer.ask(request, 60);
       if (unsupported) result.unsupported = unsupported;
       else if (ns > LONGEST_ITERATION) result.unsupported = `${(ns / 1e9).toFixed(0)} s an iteration`;
@@ -37,7 +44,13 @@ export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSe
       if (round >= entry.rounds) continue;
       try {
         const { iterations } = entry.result;
-        const { ns } = await entry.peer.ask({ do: "run", key: entry.lane.id, iterations, expected: entry.expected });
+        const { ns } = await entry.peer.ask({
+          do: "run",
+          key: entry.lane.id,
+          iterations,
+          expected: entry.expected,
+          clock,
+        });
         entry.result.samples.push(Math.round(ns));
       } catch (error) {
         entry.result.unsupported = error.message.split("\n")[0].slice(0, 200);
@@ -46,7 +59,7 @@ export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSe
     }
   }
   for (const { lane, peer } of running) if (!peer.ended) await peer.ask({ do: "drop", key: lane.id });
-  return { ...workload, unit: "ns", date: new Date().toISOString(), lanes: results.map(withoutFailed) };
+  return { ...workload, unit: "ns", clock, date: new Date().toISOString(), lanes: results.map(withoutFailed) };
 }
 
 function withoutFailed(result) {
@@ -63,10 +76,10 @@ export async function measureMemory(workload, lanes, { rounds }) {
       try {
         await peer.ask({ do: "load" });
         const { bytes: loaded } = await peer.ask({ do: "memory" });
-        const request = { do: "prepare", key: lane.id, layout: lane.layout, workload, sampleMs: 0 };
+        const request = { do: "prepare", key: lane.id, layout: lane.layout, workload, sampleMs: 0, clock: "wall" };
         const { unsupported } = await peer.ask(request);
         if (unsupported) throw new Error(unsupported);
-        await peer.ask({ do: "run", key: lane.id, iterations: workload.steps, expected: 1e6 });
+        await peer.ask({ do: "run", key: lane.id, iterations: workload.steps, expected: 1e6, clock: "wall" });
         const { bytes } = await peer.ask({ do: "memory" });
         result.samples.push(bytes);
         result.loaded.push(loaded);

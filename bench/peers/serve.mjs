@@ -27,28 +27,37 @@ const SLOW = 1e9;
 /** Nanoseconds that a reading of the clock may stand for: its own cost disappears in them. */
 const CHUNK = 2e5;
 
+/** Nanoseconds by the clock on the wall, or those that the processor spent on this process. */
+const CLOCKS = {
+  wall: () => Number(process.hrtime.bigint()),
+  cpu() {
+    const { user, system } = process.cpuUsage();
+    return (user + system) * 1000;
+  },
+};
+
 /** Nanoseconds of one iteration, the median over chunks: what else runs on the machine stops some of them, seldom most. */
-async function repeat(body, iterations, expected = CHUNK) {
+async function repeat(body, iterations, clock, expected = CHUNK) {
   const size = Math.max(1, Math.min(iterations, Math.round(CHUNK / expected)));
   const chunks = [];
   for (let done = 0; done < iterations; done += size) {
-    const began = process.hrtime.bigint();
+    const began = clock();
     for (let i = 0; i < size; i++) {
       const pending = body();
       if (pending) await pending;
     }
-    chunks.push(Number(process.hrtime.bigint() - began) / size);
+    chunks.push((clock() - began) / size);
   }
   return chunks.sort((a, b) => a - b)[chunks.length >> 1];
 }
 
 /** Runs a body until it is warm and returns what an iteration took then; a slow one is not run again and again. */
-async function warmUp(body, sampleMs) {
+async function warmUp(body, sampleMs, clock) {
   if (sampleMs === 0) return 0;
-  let ns = await repeat(body, 1);
+  let ns = await repeat(body, 1, clock);
   if (ns > SLOW) return ns;
-  for (let spent = ns; spent < Math.min(WARM_UP_MS, 2 * sampleMs) * 1e6; spent += ns) ns = await repeat(body, 1);
-  return repeat(body, Math.max(1, Math.min(100, Math.floor((sampleMs * 1e6) / 4 / ns))), ns);
+  for (let spent = ns; spent < Math.min(WARM_UP_MS, 2 * sampleMs) * 1e6; spent += ns) ns = await repeat(body, 1, clock);
+  return repeat(body, Math.max(1, Math.min(100, Math.floor((sampleMs * 1e6) / 4 / ns))), clock, ns);
 }
 
 /**
@@ -61,13 +70,15 @@ export async function serve(load, prepare) {
   const prepared = new Map();
   const answers = {
     load,
-    async prepare({ key, workload, layout, sampleMs }) {
+    async prepare({ key, workload, layout, sampleMs, clock }) {
       const task = await prepare(workload, layout);
       prepared.set(key, task);
       const check = await task.check?.();
-      return { ns: await warmUp(task.body, sampleMs), check };
+      return { ns: await warmUp(task.body, sampleMs, CLOCKS[clock]), check };
     },
-    run: async ({ key, iterations, expected }) => ({ ns: await repeat(prepared.get(key).body, iterations, expected) }),
+    async run({ key, iterations, expected, clock }) {
+      return { ns: await repeat(prepared.get(key).body, iterations, CLOCKS[clock], expected) };
+    },
     drop({ key }) {
       prepared.get(key)?.drop?.();
       prepared.delete(key);

@@ -42,6 +42,7 @@ export function writeDocs(results) {
     "Written by `npm run bench` from [the samples](../bench/results/published.json); the machine and the versions are below.",
     "## How to read them",
     HOW,
+    ...(results.workloads.some(({ clock }) => clock === "cpu") ? [CPU_TIME] : []),
     "## The goals",
     goalsTable(numbers),
     ...sections,
@@ -62,6 +63,10 @@ A ratio such as 2.5× is the other library's time divided by evenkeel's **in the
 evenkeel with one thread against evenkeel with two. All libraries are given the same numbers, and the harness compares what they compute from them.
 
 To repeat it: \`npm install --prefix bench\`, \`apt-get install python3-torch libopenblas0\`, \`npm run bench\`. Without them it says what is missing and compares with the rest.`;
+
+const CPU_TIME =
+  "Other programs ran on the machine meanwhile, so what is timed with one thread is the time that the processor spent on the library's process, not the time on the wall. " +
+  "They still share its caches and the memory's bandwidth.";
 
 function section(numbers, group, workloads, picture) {
   if (group === "memory") return [memoryTable(numbers, workloads)];
