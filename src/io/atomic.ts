@@ -39,7 +39,8 @@ export async function writeAtomically(path: string | URL, chunks: Iterable<Uint8
     }
     const { code } = error as NodeJS.ErrnoException;
     if (!code) throw error;
-    const why = code === "ENOENT" ? `the folder ${dirname(target)} does not exist` : `the file cannot be written (${code})`;
+    const why =
+      code === "ENOENT" ? `the folder ${dirname(target)} does not exist` : `the file cannot be written (${code})`;
     throw new CheckpointError(why, "an older file of this name is unchanged", { file: name });
   }
   // The new name itself must reach the disk too; Windows knows no such thing for folders.

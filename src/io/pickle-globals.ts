@@ -168,7 +168,9 @@ export function lookUp(name: string): PickleValue | undefined {
 /** What an allowed global makes of its arguments. */
 export function call(callee: PickleValue, args: PickleValue): PickleValue {
   if (!(callee instanceof PickleGlobal && Object.hasOwn(CALLS, callee.name)))
-    throw new PickleRefusal(callee instanceof PickleGlobal ? `${callee.name} is called` : "something is called that is no function");
+    throw new PickleRefusal(
+      callee instanceof PickleGlobal ? `${callee.name} is called` : "something is called that is no function",
+    );
   if (!(args instanceof PickleTuple)) throw new PickleRefusal(`${callee.name} is called without a tuple of arguments`);
   return CALLS[callee.name](args.items);
 }

@@ -136,7 +136,13 @@ class Machine {
     return text;
   }
 
-  private long64(): number {
+  private length32(): number {
+    const length = this.view.getInt32(this.take(4), true);
+    if (length < 0) throw this.fail(`a length of ${length} bytes`);
+    return length;
+  }
+
+  private length64(): number {
     const length = Number(this.view.getBigUint64(this.take(8), true));
     if (length > 2 ** 53) throw this.fail(`a length of ${length} bytes`);
     return length;
@@ -157,22 +163,25 @@ class Machine {
     return whole(BigInt.asIntN(8 * length, value));
   }
 
-  private recall(index: number): void {
+  private recall(index: number): PickleValue {
     const value = this.memo.get(index);
     if (value === undefined) throw this.fail(`the memo has no ${index}`);
-    this.push(value);
+    return value;
   }
 
-  private global(name: string): void {
+  private global(name: string): PickleValue {
     const known = lookUp(name);
     if (known === undefined) {
       const isModule = /^(torch\.nn|torchvision|timm|models?|utils|__main__|__torch__)\b/.test(name);
-      throw this.fail(`it asks for ${name.slice(0, 200)}, which no state dict needs`, isModule ? MODULE_ADVICE : HOSTILE_ADVICE);
+      throw this.fail(
+        `it asks for ${name.slice(0, 200)}, which no state dict needs`,
+        isModule ? MODULE_ADVICE : HOSTILE_ADVICE,
+      );
     }
-    this.push(known);
+    return known;
   }
 
-  private reduce(): void {
+  private reduce(): PickleValue {
     const args = this.pop();
     const callee = this.pop();
     if (args instanceof PickleTuple) {
@@ -183,7 +192,7 @@ class Machine {
         else if (arg instanceof PickleList || arg instanceof PickleTuple) this.charge(arg.items.length);
       }
     }
-    this.push(call(callee, args));
+    return call(callee, args);
   }
 
   /** Attributes of an object: the version numbers of a state dict, the fields of a namespace. Anything else's do not matter, or are refused. */
@@ -203,18 +212,20 @@ class Machine {
   }
 
   /** torch's ('storage', type, key, location, numel); older files add a view, None where there is none. */
-  private persistent(): void {
+  private persistent(): PickleStorage {
     const id = this.pop();
     const [kind, type, key, , numel, viewed = null] = id instanceof PickleTuple ? id.items : [];
     if (kind !== "storage" || typeof key !== "string") throw this.fail("a persistent id that is no storage");
-    if (!Number.isSafeInteger(numel) || (numel as number) < 0) throw this.fail(`a storage of ${String(numel)} elements`);
-    if (viewed !== null) throw this.fail("a view of a storage, which PyTorch 0.3 and older wrote", "save it again with a newer PyTorch");
+    if (!Number.isSafeInteger(numel) || (numel as number) < 0)
+      throw this.fail(`a storage of ${String(numel)} elements`);
+    if (viewed !== null)
+      throw this.fail("a view of a storage, which PyTorch 0.3 and older wrote", "save it again with a newer PyTorch");
     const stored = storageType(type);
     const storage = this.storages.get(key) ?? new PickleStorage(key, stored, numel as number);
     if (storage.stored !== stored || storage.numel !== numel)
       throw this.fail(`the storage "${key}" has two types or two sizes`);
     this.storages.set(key, storage);
-    this.push(storage);
+    return storage;
   }
 
   private append(items: readonly PickleValue[]): void {
@@ -229,105 +240,69 @@ class Machine {
     for (let i = 0; i < items.length; i += 2) dict.entries.set(dictKey(items[i]), items[i + 1]);
   }
 
-  private tuple(length: number): void {
+  private tuple(length: number): PickleTuple {
     const items: PickleValue[] = [];
     for (let i = 0; i < length; i++) items.unshift(this.pop());
-    this.push(new PickleTuple(items));
+    return new PickleTuple(items);
   }
 
   private step(opcode: number): void {
+    const value = this.literal(opcode);
+    if (value === undefined) this.act(opcode);
+    else this.push(value);
+  }
+
+  /** What an opcode that only pushes a value pushes. */
+  private literal(opcode: number): PickleValue | undefined {
     const { view } = this;
     switch (opcode) {
-      case 0x80: {
-        const protocol = view.getUint8(this.take(1));
-        if (protocol < 2 || protocol > 5) throw this.fail(`protocol ${protocol}`, "save with protocol 2 to 5");
-        return;
-      }
-      case 0x95: // FRAME: says how much to read ahead
-        this.take(8);
-        return;
       case 0x4e:
-        return this.push(null);
+        return null;
       case 0x88:
-        return this.push(true);
+        return true;
       case 0x89:
-        return this.push(false);
-      case 0x4b:
-        return this.push(view.getUint8(this.take(1)));
+        return false;
+      case 0x4b: // BININT1, BININT2, BININT
+        return view.getUint8(this.take(1));
       case 0x4d:
-        return this.push(view.getUint16(this.take(2), true));
+        return view.getUint16(this.take(2), true);
       case 0x4a:
-        return this.push(view.getInt32(this.take(4), true));
-      case 0x8a:
-        return this.push(this.integer(view.getUint8(this.take(1))));
-      case 0x8b: {
-        const length = view.getInt32(this.take(4), true);
-        if (length < 0) throw this.fail(`an integer of ${length} bytes`);
-        return this.push(this.integer(length));
-      }
-      case 0x47:
-        return this.push(view.getFloat64(this.take(8), false));
-      case 0x58:
-        return this.push(this.text(view.getUint32(this.take(4), true)));
-      case 0x8c: // SHORT_BINUNICODE
-      case 0x55: // SHORT_BINSTRING, Python 2's
-        return this.push(this.text(view.getUint8(this.take(1))));
+        return view.getInt32(this.take(4), true);
+      case 0x8a: // LONG1, LONG4
+        return this.integer(view.getUint8(this.take(1)));
+      case 0x8b:
+        return this.integer(this.length32());
+      case 0x47: // BINFLOAT
+        return view.getFloat64(this.take(8), false);
+      case 0x58: // BINUNICODE, SHORT_BINUNICODE, BINUNICODE8
+        return this.text(view.getUint32(this.take(4), true));
+      case 0x8c:
+        return this.text(view.getUint8(this.take(1)));
       case 0x8d:
-        return this.push(this.text(this.long64()));
-      case 0x54: {
-        const length = view.getInt32(this.take(4), true);
-        if (length < 0) throw this.fail(`a string of ${length} bytes`);
-        return this.push(this.text(length));
-      }
-      case 0x43:
-        return this.push(this.raw(view.getUint8(this.take(1))));
+        return this.text(this.length64());
+      case 0x55: // SHORT_BINSTRING, BINSTRING: Python 2's
+        return this.text(view.getUint8(this.take(1)));
+      case 0x54:
+        return this.text(this.length32());
+      case 0x43: // SHORT_BINBYTES, BINBYTES, BINBYTES8
+        return this.raw(view.getUint8(this.take(1)));
       case 0x42:
-        return this.push(this.raw(view.getUint32(this.take(4), true)));
+        return this.raw(view.getUint32(this.take(4), true));
       case 0x8e:
-        return this.push(this.raw(this.long64()));
-      case 0x28:
-        this.marks.push(this.stack.length);
-        return;
-      case 0x30: // POP
-        this.pop();
-        return;
-      case 0x31: // POP_MARK
-        this.popMark();
-        return;
-      case 0x32: // DUP
-        return this.push(this.top());
-      case 0x5d:
-        return this.push(new PickleList());
+        return this.raw(this.length64());
+      case 0x5d: // EMPTY_LIST, EMPTY_DICT, EMPTY_TUPLE
+        return new PickleList();
       case 0x7d:
-        return this.push(new PickleDict("dict"));
+        return new PickleDict("dict");
       case 0x29:
-        return this.push(new PickleTuple([]));
-      case 0x85:
+        return new PickleTuple([]);
+      case 0x85: // TUPLE1, TUPLE2, TUPLE3
       case 0x86:
       case 0x87:
         return this.tuple(opcode - 0x84);
-      case 0x74:
-        return this.push(new PickleTuple(this.popMark()));
-      case 0x61:
-        return this.append([this.pop()]);
-      case 0x65:
-        return this.append(this.popMark());
-      case 0x73: {
-        const value = this.pop();
-        return this.setItems([this.pop(), value]);
-      }
-      case 0x75:
-        return this.setItems(this.popMark());
-      case 0x71:
-        this.memo.set(view.getUint8(this.take(1)), this.top());
-        return;
-      case 0x72:
-        this.memo.set(view.getUint32(this.take(4), true), this.top());
-        return;
-      case 0x94:
-        this.memo.set(this.memo.size, this.top());
-        return;
-      case 0x68:
+      case 0x74: // TUPLE
+        return new PickleTuple(this.popMark());
+      case 0x68: // BINGET, LONG_BINGET
         return this.recall(view.getUint8(this.take(1)));
       case 0x6a:
         return this.recall(view.getUint32(this.take(4), true));
@@ -340,16 +315,62 @@ class Machine {
         if (typeof name !== "string" || typeof module !== "string") throw this.fail("a global without a name");
         return this.global(`${module}.${name}`);
       }
-      case 0x52: // REDUCE
-      case 0x81: // NEWOBJ
+      case 0x52: // REDUCE, NEWOBJ
+      case 0x81:
         return this.reduce();
-      case 0x62:
-        return this.build();
-      case 0x51:
+      case 0x51: // BINPERSID
         return this.persistent();
+      default:
+        return undefined;
+    }
+  }
+
+  /** An opcode that does something with what is there. */
+  private act(opcode: number): void {
+    const { view } = this;
+    switch (opcode) {
+      case 0x80: {
+        const protocol = view.getUint8(this.take(1));
+        if (protocol < 2 || protocol > 5) throw this.fail(`protocol ${protocol}`, "save with protocol 2 to 5");
+        break;
+      }
+      case 0x95: // FRAME: how much to read ahead
+        this.take(8);
+        break;
+      case 0x28: // MARK
+        this.marks.push(this.stack.length);
+        break;
+      case 0x30: // POP
+        this.pop();
+        break;
+      case 0x61: // APPEND, APPENDS
+        this.append([this.pop()]);
+        break;
+      case 0x65:
+        this.append(this.popMark());
+        break;
+      case 0x73: {
+        const value = this.pop();
+        this.setItems([this.pop(), value]);
+        break;
+      }
+      case 0x75: // SETITEMS
+        this.setItems(this.popMark());
+        break;
+      case 0x71: // BINPUT, LONG_BINPUT, MEMOIZE
+        this.memo.set(view.getUint8(this.take(1)), this.top());
+        break;
+      case 0x72:
+        this.memo.set(view.getUint32(this.take(4), true), this.top());
+        break;
+      case 0x94:
+        this.memo.set(this.memo.size, this.top());
+        break;
+      case 0x62:
+        this.build();
+        break;
       default:
         throw this.fail(`opcode 0x${opcode.toString(16).padStart(2, "0")}, which no state dict needs`, HOSTILE_ADVICE);
     }
   }
 }
-

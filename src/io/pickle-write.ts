@@ -12,7 +12,7 @@ import { type CheckpointValue, WHOLE } from "./values.ts";
 export interface PickledStorage {
   /** one of the tensors that lie in it */
   readonly tensor: Tensor;
-  /** whether the whole storage is written: several tensors share it, or one fills it; else the tensor's elements in row-major order */
+  /** whether the whole storage is written: several tensors share it, or one covers it; else the tensor's elements in row-major order */
   readonly whole: boolean;
   readonly numel: number;
 }
@@ -23,10 +23,11 @@ class ByteWriter {
   private view = new DataView(this.bytes.buffer);
   private length = 0;
 
+  /** Makes room for so many bytes; returns where they go. */
   private room(length: number): number {
     const at = this.length;
     this.length += length;
-    if (this.length > this.bytes.length) {
+    if (this.length > this.view.byteLength) {
       const larger = new Uint8Array(2 * this.length);
       larger.set(this.bytes);
       this.bytes = larger;
@@ -36,24 +37,28 @@ class ByteWriter {
   }
 
   u8(...values: number[]): void {
-    for (const value of values) this.view.setUint8(this.room(1), value);
+    this.put(values);
   }
 
   u32(value: number): void {
-    this.view.setUint32(this.room(4), value, true);
+    const at = this.room(4);
+    this.view.setUint32(at, value, true);
   }
 
   i32(value: number): void {
-    this.view.setInt32(this.room(4), value, true);
+    const at = this.room(4);
+    this.view.setInt32(at, value, true);
   }
 
   /** big-endian, as pickle has floats */
   f64(value: number): void {
-    this.view.setFloat64(this.room(8), value, false);
+    const at = this.room(8);
+    this.view.setFloat64(at, value, false);
   }
 
-  put(bytes: Uint8Array): void {
-    this.bytes.set(bytes, this.room(bytes.length));
+  put(bytes: ArrayLike<number>): void {
+    const at = this.room(bytes.length);
+    this.bytes.set(bytes, at);
   }
 
   done(): Uint8Array {
@@ -276,7 +281,7 @@ class PickleWriter {
     const known = this.keys.get(storage);
     if (known !== undefined) return { key: known, ...this.storages[known] };
     const size = storage.bytes / ITEM_BYTES[tensor.dtype];
-    const whole = (this.views.get(storage)?.size ?? 0) > 1 || tensor.numel === size;
+    const whole = (this.views.get(storage)?.size ?? 0) > 1 || tensor.numel >= size;
     const entry = { tensor, whole, numel: whole ? size : tensor.numel };
     const key = this.storages.push(entry) - 1;
     this.keys.set(storage, key);

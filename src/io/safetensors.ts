@@ -72,7 +72,8 @@ export async function readSafetensorsHeader(source: Source): Promise<Safetensors
     if (start !== at) throw fail(`its elements begin at ${start}, those before it end at ${at}`, offset + start, key);
     at = end;
   }
-  if (offset + at !== source.size) throw fail(`the tensors take ${at} bytes, the file has ${source.size - offset}`, offset);
+  if (offset + at !== source.size)
+    throw fail(`the tensors take ${at} bytes, the file has ${source.size - offset}`, offset);
   return { entries, metadata, offset };
 }
 
@@ -85,13 +86,16 @@ function entryOf(key: string, value: unknown, fail: (problem: string) => Checkpo
     const known = STORED_DTYPES.map(({ code }) => code).join(", ");
     throw fail(`dtype ${String(JSON.stringify(dtype)).slice(0, 50)} is not read; ${known} are`);
   }
-  if (!Array.isArray(shape) || shape.length > 64 || !shape.every(isCount)) throw fail("a shape must be whole numbers from 0");
+  if (!Array.isArray(shape) || shape.length > 64 || !shape.every(isCount))
+    throw fail("a shape must be whole numbers from 0");
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
     throw fail("data_offsets must be two whole numbers from 0");
   const [start, end] = offsets as [number, number];
   const numel = shape.reduce((product: number, n: number) => product * n, 1);
   if (end - start !== numel * stored.bytes)
-    throw fail(`shape [${shape.join(", ")}] of ${dtype} takes ${numel * stored.bytes} bytes, data_offsets are ${start} to ${end}`);
+    throw fail(
+      `shape [${shape.join(", ")}] of ${dtype} takes ${numel * stored.bytes} bytes, data_offsets are ${start} to ${end}`,
+    );
   return { key, stored, shape, numel, start, end };
 }
 
@@ -143,8 +147,16 @@ export function* safetensorsChunks(
     }
   }
   const versions = state instanceof StateDict ? state.metadata : null;
-  const texts = { format: "pt", ...options.metadata, ...(versions && { [VERSIONS]: JSON.stringify(Object.fromEntries(versions)) }) };
-  const tensors = [...state].map(([key, tensor]) => ({ key, tensor, stored: narrowed(tensor, options.dtypes?.[key], key) }));
+  const texts = {
+    format: "pt",
+    ...options.metadata,
+    ...(versions && { [VERSIONS]: JSON.stringify(Object.fromEntries(versions)) }),
+  };
+  const tensors = [...state].map(([key, tensor]) => ({
+    key,
+    tensor,
+    stored: narrowed(tensor, options.dtypes?.[key], key),
+  }));
   const ordered = [...tensors].sort((a, b) => b.stored.bytes - a.stored.bytes);
   let at = 0;
   const ranges = new Map<string, [number, number]>();

@@ -65,7 +65,7 @@ export async function save(
   path: string | URL | null,
   value: CheckpointValue | object,
   options: SaveOptions = {},
-): Promise<Uint8Array | void> {
+): Promise<unknown> {
   const chunks = chunksFor(formatOf(path, options), value as CheckpointValue, options);
   if (path !== null) {
     await writeAtomically(path, chunks());

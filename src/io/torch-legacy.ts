@@ -31,10 +31,12 @@ export async function loadTorchLegacy(source: Source): Promise<CheckpointValue> 
   const places = new Map<string, number>();
   for (const key of keys.value.items) {
     const storage = typeof key === "string" ? values.storages.get(key) : undefined;
-    if (!storage || places.has(storage.key)) throw fail(`the list of storages has ${String(key)}, the values not`, values.end);
+    if (!storage || places.has(storage.key))
+      throw fail(`the list of storages has ${String(key)}, the values not`, values.end);
     const { numel, stored } = storage;
     const end = at + 8 + numel * stored.bytes;
-    if (!(end <= source.size)) throw fail(`a storage of ${numel} elements reaches beyond the end of the file`, at, storage.key);
+    if (!(end <= source.size))
+      throw fail(`a storage of ${numel} elements reaches beyond the end of the file`, at, storage.key);
     const count = await source.read(at, 8);
     const said = new DataView(count.buffer, count.byteOffset, 8).getBigInt64(0, true);
     if (said !== BigInt(numel)) throw fail(`a storage of ${numel} elements says it has ${said}`, at, storage.key);
@@ -50,7 +52,10 @@ export async function loadTorchLegacy(source: Source): Promise<CheckpointValue> 
 }
 
 /** The five pickles; how long they are is known once they are read, so more of the file is taken until it is enough. */
-async function readPickles(source: Source, fail: (problem: string, offset: number) => CheckpointError): Promise<Unpickled[]> {
+async function readPickles(
+  source: Source,
+  fail: (problem: string, offset: number) => CheckpointError,
+): Promise<Unpickled[]> {
   const found: Unpickled[] = [];
   let bytes = await source.read(0, Math.min(source.size, 2 ** 16));
   while (found.length < 5) {
@@ -58,7 +63,8 @@ async function readPickles(source: Source, fail: (problem: string, offset: numbe
       found.push(unpickle(bytes, source.name, found.at(-1)?.end ?? 0));
     } catch (error) {
       if (!(error instanceof PickleEnd)) throw error;
-      if (bytes.length === source.size || bytes.length >= 2 ** 28) throw fail("the file ends inside a pickle", bytes.length);
+      if (bytes.length === source.size || bytes.length >= 2 ** 28)
+        throw fail("the file ends inside a pickle", bytes.length);
       bytes = await source.read(0, Math.min(source.size, 4 * bytes.length));
     }
   }

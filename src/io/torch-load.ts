@@ -65,7 +65,10 @@ export async function loadTorchZip(source: Source): Promise<CheckpointValue> {
   }
   const entry = zip.entries.get(`${root}data.pkl`)!;
   if (entry.size > MOST_PICKLE) {
-    throw new CheckpointError(`a pickle of ${entry.size} bytes`, `at most ${MOST_PICKLE} are read`, { file, key: entry.name });
+    throw new CheckpointError(`a pickle of ${entry.size} bytes`, `at most ${MOST_PICKLE} are read`, {
+      file,
+      key: entry.name,
+    });
   }
   const { value, storages } = unpickleAll(await small(entry), `${file}, ${entry.name}`);
   const found = await readStorages(storages.values(), async ({ key, numel, stored }) => {
@@ -99,7 +102,9 @@ function unpickleAll(bytes: Uint8Array, file: string) {
 /** What stands before data.pkl: PyTorch puts everything into one folder. */
 function rootOf(zip: ZipReader, file: string): string {
   const names = [...zip.entries.keys()];
-  const roots = names.filter((name) => /^([^/]+\/)?data\.pkl$/.test(name)).map((name) => name.slice(0, -"data.pkl".length));
+  const roots = names
+    .filter((name) => /^([^/]+\/)?data\.pkl$/.test(name))
+    .map((name) => name.slice(0, -"data.pkl".length));
   if (roots.length !== 1) {
     const numpy = names.some((name) => name.endsWith(".npy"));
     throw new CheckpointError(

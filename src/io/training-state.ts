@@ -74,7 +74,7 @@ export async function saveTrainingState(
   path: string | URL | null,
   parts: TrainingParts,
   extra: CheckpointValue | object = null as CheckpointValue,
-): Promise<Uint8Array | void> {
+): Promise<unknown> {
   const { model, optimizer, scheduler, loader } = parts;
   const state: SavedState<CheckpointValue | object> = {
     training_state: LAYOUT,

@@ -85,9 +85,9 @@ export function toValue(pickled: PickleValue, storages: ReadonlyMap<string, Stor
     if (value instanceof PickleTensor) return tensorOf(value);
     if (value instanceof PickleDict) return dictOf(value, path);
     if (value instanceof PickleList) return value.items.map((item, i) => convert(item, `${path}[${i}]`));
-    if (value instanceof PickleTuple) return Object.freeze(value.items.map((item, i) => convert(item, `${path}[${i}]`)));
-    if (value instanceof PickleStorage)
-      return tensorOf(new PickleTensor(value, 0, [value.numel], [1], false, false));
+    if (value instanceof PickleTuple)
+      return Object.freeze(value.items.map((item, i) => convert(item, `${path}[${i}]`)));
+    if (value instanceof PickleStorage) return tensorOf(new PickleTensor(value, 0, [value.numel], [1], false, false));
     throw fail("a class or a type stands where a value should be", path);
   };
 

@@ -83,7 +83,10 @@ export class ZipReader {
     const from = Math.max(0, size - TAIL);
     const tail = await this.range(from, size - from, "the end of the zip file");
     let at = tail.byteLength - 22;
-    while (at >= 0 && !(tail.getUint32(at, true) === END && at + 22 + tail.getUint16(at + 20, true) === tail.byteLength))
+    while (
+      at >= 0 &&
+      !(tail.getUint32(at, true) === END && at + 22 + tail.getUint16(at + 20, true) === tail.byteLength)
+    )
       at--;
     if (at < 0) throw this.fail("the zip file has no end record", size);
     let end = from + at;
@@ -98,7 +101,8 @@ export class ZipReader {
       bytes = u64(record, 40);
       offset = u64(record, 48);
     }
-    if (!(offset + bytes <= end)) throw this.fail(`the directory of ${bytes} bytes reaches beyond its end record`, offset);
+    if (!(offset + bytes <= end))
+      throw this.fail(`the directory of ${bytes} bytes reaches beyond its end record`, offset);
     if (bytes > MOST_DIRECTORY || count > bytes / 46)
       throw this.fail(`a directory of ${count} entries in ${bytes} bytes`, offset);
     return { offset, size: bytes, count };
