@@ -8,6 +8,7 @@ export * from "./indexing";
 export * from "./memory";
 export * from "./norm";
 export * from "./norm-rows";
+export * from "./norm-rows-grad";
 export * from "./optimizer";
 export * from "./pool";
 export * from "./reduce";

@@ -152,6 +152,36 @@ const CASES: Readonly<Record<string, () => Case>> = {
       product(k, row, 1, 519);
     });
   },
+  ...Object.fromEntries(
+    [
+      [12, 1, 30, 32, 3, 1],
+      [9, 16, 20, 24, 3, 2],
+      [12, 24, 14, 40, 1, 1],
+      [8, 24, 20, 48, 3, 24],
+    ].map(([batch, inChannels, size, outChannels, kernel, strideOrGroups]) => [
+      `convolution of ${kernel} × ${kernel}, ${inChannels} to ${outChannels} channels`,
+      () => {
+        const groups = strideOrGroups === inChannels ? inChannels : 1;
+        const stride = groups > 1 ? 1 : strideOrGroups;
+        const outSize = Math.floor((size - 1) / stride) + 1;
+        const pad = (kernel - 1) / 2;
+        const s = {
+          ...{ batch, inChannels, inHeight: size, inWidth: size, outChannels, outHeight: outSize, outWidth: outSize },
+          ...{ kernelHeight: kernel, kernelWidth: kernel, strideHeight: stride, strideWidth: stride },
+          ...{ paddingHeight: pad, paddingWidth: pad, dilationHeight: 1, dilationWidth: 1, groups },
+        };
+        const inN = batch * inChannels * size * size;
+        const outN = batch * outChannels * outSize * outSize;
+        const wN = (outChannels * inChannels * kernel * kernel) / groups;
+        const [x, g, w, bias] = [input(inN), input(outN, 2), input(wN, 3), input(outChannels, 4)];
+        return writing([outN, inN, wN], (k, y, gx, gw) => {
+          k.conv2d("float32", s, y, x, w, bias);
+          k.conv2dInputGrad("float32", s, gx, g, w);
+          k.conv2dWeightGrad("float32", s, gw, g, x);
+        });
+      },
+    ]),
+  ),
   pooling: () => {
     const s = {
       planes: 90,

@@ -1,4 +1,4 @@
-import type { NormKernels, Pointer } from "../backend.ts";
+import type { NormKernels, Pointer, RowShape } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 
@@ -69,8 +69,6 @@ type NormalizeByRow = (
 ) => void;
 type NormalizeByRowGrad = (
   gx: Pointer,
-  gWeight: Pointer,
-  gBias: Pointer,
   g: Pointer,
   x: Pointer,
   rows: number,
@@ -80,8 +78,13 @@ type NormalizeByRowGrad = (
   mean: Pointer,
   invstd: Pointer,
   weight: Pointer,
+  sums: Pointer,
+  perPart: number,
+  first: number,
+  parts: number,
   scratch: Pointer,
 ) => void;
+type FinishRowGrad = (gWeight: Pointer, gBias: Pointer, sums: Pointer, weights: number, parts: number) => void;
 
 /** What assembly/norm.ts and assembly/norm-rows.ts export. */
 export interface NormExports {
@@ -102,6 +105,19 @@ export interface NormExports {
   normalizeByRowF64: NormalizeByRow;
   normalizeByRowGradF32: NormalizeByRowGrad;
   normalizeByRowGradF64: NormalizeByRowGrad;
+  finishRowGradF32: FinishRowGrad;
+  finishRowGradF64: FinishRowGrad;
+}
+
+/** The gradient by rows is summed in parts, for threads: no more than this, and of so many elements at least. */
+const MOST_PARTS = 16;
+const LEAST_ELEMENTS = 32768;
+
+/** Rows of a part, a multiple of the groups, by the shape alone, so that no sum depends on the number of threads. */
+function rowsPerPart({ rows, groups, channels, inner }: RowShape): number {
+  const samples = rows / groups;
+  const sample = groups * channels * inner;
+  return groups * Math.max(1, Math.ceil(samples / MOST_PARTS), Math.ceil(LEAST_ELEMENTS / sample));
 }
 
 /** Normalization. */
@@ -185,9 +201,16 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
     normalizeByRowGrad(dtype, gx, gWeight, gBias, g, x, shape, mean, invstd, weight) {
       const { rows, groups, channels, inner } = shape;
       const kernel = is32(dtype) ? wasm.normalizeByRowGradF32 : wasm.normalizeByRowGradF64;
-      withScratch(16 + 16 * groups * channels, (scratch) =>
-        kernel(gx, gWeight, gBias, g, x, rows, groups, channels, inner, mean, invstd, weight, scratch),
-      );
+      const finish = is32(dtype) ? wasm.finishRowGradF32 : wasm.finishRowGradF64;
+      const weights = groups * channels;
+      const perPart = rowsPerPart(shape);
+      const parts = Math.ceil(rows / perPart);
+      withScratch(16 + 16 * weights * parts, (scratch) => {
+        const needsSums = inner > 1 || gWeight !== 0 || gBias !== 0;
+        const sums = needsSums ? scratch + 16 : 0;
+        kernel(gx, g, x, rows, groups, channels, inner, mean, invstd, weight, sums, perPart, 0, parts, scratch);
+        if (needsSums) finish(gWeight, gBias, sums, weights, parts);
+      });
     },
   };
 }

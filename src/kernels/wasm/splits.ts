@@ -182,6 +182,17 @@ const normalizeByRow = (bytes: number): Split => ({
   },
 });
 
+/** Its parts have sums of their own already. */
+const normalizeByRowGrad: Split = {
+  items: 13,
+  work: (args) => 3 * args[11] * args[5] * args[6],
+  scratch: 14,
+  scratchBytes: () => 64,
+  steps(_args, steps) {
+    steps[12] = 1;
+  },
+};
+
 const norms: Record<string, Split> = {
   ...floats("sumByChannel", (bytes) => channels(3, [1], [0], bytes, 1, 6, 8)),
   ...floats("momentsByChannel", (bytes) => channels(4, [2], [0, 1], bytes, 2, 7, 16)),
@@ -189,6 +200,7 @@ const norms: Record<string, Split> = {
   ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4], [1, 2, 9, 10, 11], bytes, 4, 13, 40)),
   ...floats("momentsByRow", momentsByRow),
   ...floats("normalizeByRow", normalizeByRow),
+  ...floats("normalizeByRowGrad", () => normalizeByRowGrad),
 };
 
 const maxPool = (bytes: number): Split => ({

@@ -1,0 +1,291 @@
+/* The gradient of normalization by rows, see norm-rows.ts. */
+import { addGradSums, sumOf4, widenHigh } from "./rows";
+
+/**
+ * gx = (h − Σh / length − (x − mean)·invstd²·Σh(x − mean) / length)·invstd with h = g·weight, for rows number `from` up to `to`. `sums` takes the parameters'
+ * gradients: a float64 of every bias and then of every weight; with inner = 1 it may be 0. `scratch` holds two float64.
+ */
+function normalizeByRowGrad<T>(
+  gx: usize,
+  g: usize,
+  x: usize,
+  from: usize,
+  to: usize,
+  groups: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  sums: usize,
+  scratch: usize,
+): void {
+  const size: usize = sizeof<T>();
+  const length = channels * inner;
+  const weights = groups * channels;
+  const weightSums = sums + weights * 8;
+  if (sums) memory.fill(sums, 0, weights * 16);
+  g += from * length * size;
+  x += from * length * size;
+  if (gx) gx += from * length * size;
+  for (let r = from; r < to; r++) {
+    const first = (r % groups) * channels;
+    const m = mean ? load<T>(mean + r * size) : <T>0;
+    const scale = load<T>(invstd + r * size);
+    const w = weight ? weight + first * size : 0;
+    store<f64>(scratch, 0);
+    store<f64>(scratch, 0, 8);
+    if (inner === 1) {
+      if (gx) weightedSums<T>(scratch, g, x, length, m, w);
+      if (sums) addColumns<T>(sums + first * 8, weightSums + first * 8, g, x, length, m, scale);
+    } else {
+      for (let c: usize = 0; c < channels; c++) {
+        const row = c * inner * size;
+        const sum = sums + (first + c) * 8;
+        addChannel<T>(
+          scratch,
+          sum,
+          sum + weights * 8,
+          g + row,
+          x + row,
+          inner,
+          m,
+          scale,
+          w ? load<T>(w + c * size) : <T>1,
+        );
+      }
+    }
+    if (gx) {
+      const count = <f64>length;
+      const hMean = mean ? <T>(load<f64>(scratch) / count) : <T>0;
+      const k = <T>((load<f64>(scratch, 8) / count) * <f64>scale * <f64>scale);
+      if (inner === 1) gradRowBy<T>(gx, g, x, length, hMean, m, k, scale, w);
+      else {
+        for (let c: usize = 0; c < channels; c++) {
+          const row = c * inner * size;
+          gradRowOf<T>(gx + row, g + row, x + row, inner, hMean, m, k, scale, w ? load<T>(w + c * size) : <T>1);
+        }
+      }
+      gx += length * size;
+    }
+    g += length * size;
+    x += length * size;
+  }
+}
+
+/** Adds the parts' sums in their order, and writes the parameters' gradients. */
+function finishRowGrad<T>(gWeight: usize, gBias: usize, sums: usize, weights: usize, parts: usize): void {
+  const size: usize = sizeof<T>();
+  for (let c: usize = 0; c < weights; c++) {
+    let bias: f64 = 0;
+    let weight: f64 = 0;
+    for (let part: usize = 0; part < parts; part++) {
+      const at = sums + (2 * part * weights + c) * 8;
+      bias += load<f64>(at);
+      weight += load<f64>(at + weights * 8);
+    }
+    if (gBias) store<T>(gBias + c * size, <T>bias);
+    if (gWeight) store<T>(gWeight + c * size, <T>weight);
+  }
+}
+
+/** The sums of one channel of one row, added to the row's weighted ones and to the parameters'. */
+function addChannel<T>(
+  row: usize,
+  biasSum: usize,
+  weightSum: usize,
+  g: usize,
+  x: usize,
+  n: usize,
+  mean: T,
+  scale: T,
+  weight: T,
+): void {
+  const bias = load<f64>(biasSum);
+  const product = load<f64>(weightSum);
+  store<f64>(biasSum, 0);
+  store<f64>(weightSum, 0);
+  addGradSums<T>(biasSum, weightSum, g, x, n, mean);
+  const sum = load<f64>(biasSum);
+  const moment = load<f64>(weightSum);
+  store<f64>(row, load<f64>(row) + sum * <f64>weight);
+  store<f64>(row, load<f64>(row, 8) + moment * <f64>weight, 8);
+  store<f64>(biasSum, bias + sum);
+  store<f64>(weightSum, product + moment * <f64>scale);
+}
+
+/** Σ h and Σ h·(x − mean) with h = g·weight, the weight along the row or 0 */
+function weightedSums<T>(sums: usize, g: usize, x: usize, n: usize, mean: T, weight: usize): void {
+  if (!weight) {
+    addGradSums<T>(sums, sums + 8, g, x, n, mean);
+    return;
+  }
+  const bytes = n * sizeof<T>();
+  const vm = v128.splat<T>(mean);
+  let s0 = f64x2.splat(0);
+  let s1 = s0;
+  let p0 = s0;
+  let p1 = s0;
+  let at: usize = 0;
+  for (; at + 16 <= bytes; at += 16) {
+    const h = v128.mul<T>(v128.load(g + at), v128.load(weight + at));
+    const d = v128.mul<T>(v128.sub<T>(v128.load(x + at), vm), h);
+    if (sizeof<T>() === 4) {
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(h));
+      s1 = f64x2.add(s1, widenHigh(h));
+      p0 = f64x2.add(p0, f64x2.promote_low_f32x4(d));
+      p1 = f64x2.add(p1, widenHigh(d));
+    } else {
+      s0 = f64x2.add(s0, h);
+      p0 = f64x2.add(p0, d);
+    }
+  }
+  const zero = f64x2.splat(0);
+  let sum = sumOf4(s0, s1, zero, zero);
+  let product = sumOf4(p0, p1, zero, zero);
+  for (; at < bytes; at += sizeof<T>()) {
+    const h = <T>(load<T>(g + at) * load<T>(weight + at));
+    sum += <f64>h;
+    product += <f64>(<T>(<T>(load<T>(x + at) - mean) * h));
+  }
+  store<f64>(sums, sum);
+  store<f64>(sums, product, 8);
+}
+
+/** bias[c] += g[c] and weight[c] += g[c]·(x[c] − mean)·scale along a row, the sums in float64 */
+function addColumns<T>(bias: usize, weight: usize, g: usize, x: usize, n: usize, mean: T, scale: T): void {
+  const end = g + n * sizeof<T>();
+  const vm = v128.splat<T>(mean);
+  const vs = v128.splat<T>(scale);
+  for (; g + 16 <= end; g += 16) {
+    const v = v128.load(g);
+    const d = v128.mul<T>(v128.mul<T>(v128.sub<T>(v128.load(x), vm), vs), v);
+    if (sizeof<T>() === 4) {
+      v128.store(bias, f64x2.add(v128.load(bias), f64x2.promote_low_f32x4(v)));
+      v128.store(bias, f64x2.add(v128.load(bias, 16), widenHigh(v)), 16);
+      v128.store(weight, f64x2.add(v128.load(weight), f64x2.promote_low_f32x4(d)));
+      v128.store(weight, f64x2.add(v128.load(weight, 16), widenHigh(d)), 16);
+    } else {
+      v128.store(bias, f64x2.add(v128.load(bias), v));
+      v128.store(weight, f64x2.add(v128.load(weight), d));
+    }
+    x += 16;
+    bias += 128 / sizeof<T>();
+    weight += 128 / sizeof<T>();
+  }
+  for (; g < end; g += sizeof<T>()) {
+    const v = load<T>(g);
+    store<f64>(bias, load<f64>(bias) + <f64>v);
+    store<f64>(weight, load<f64>(weight) + <f64>(<T>(<T>(<T>(load<T>(x) - mean) * scale) * v)));
+    x += sizeof<T>();
+    bias += 8;
+    weight += 8;
+  }
+}
+
+/** gx = (g·weight − hMean − (x − mean)·k)·scale, one weight */
+function gradRowOf<T>(gx: usize, g: usize, x: usize, n: usize, hMean: T, mean: T, k: T, scale: T, weight: T): void {
+  const end = x + n * sizeof<T>();
+  const vh = v128.splat<T>(hMean);
+  const vm = v128.splat<T>(mean);
+  const vk = v128.splat<T>(k);
+  const vs = v128.splat<T>(scale);
+  const vw = v128.splat<T>(weight);
+  for (; x + 16 <= end; x += 16) {
+    const h = v128.sub<T>(v128.mul<T>(v128.load(g), vw), vh);
+    const d = v128.mul<T>(v128.sub<T>(v128.load(x), vm), vk);
+    v128.store(gx, v128.mul<T>(v128.sub<T>(h, d), vs));
+    g += 16;
+    gx += 16;
+  }
+  for (; x < end; x += sizeof<T>()) {
+    const h = <T>(<T>(load<T>(g) * weight) - hMean);
+    const d = <T>(<T>(load<T>(x) - mean) * k);
+    store<T>(gx, <T>(<T>(h - d) * scale));
+    g += sizeof<T>();
+    gx += sizeof<T>();
+  }
+}
+
+/** The same with the weights along the row. */
+function gradRowBy<T>(gx: usize, g: usize, x: usize, n: usize, hMean: T, mean: T, k: T, scale: T, weight: usize): void {
+  if (!weight) {
+    gradRowOf<T>(gx, g, x, n, hMean, mean, k, scale, 1);
+    return;
+  }
+  const bytes = n * sizeof<T>();
+  const vh = v128.splat<T>(hMean);
+  const vm = v128.splat<T>(mean);
+  const vk = v128.splat<T>(k);
+  const vs = v128.splat<T>(scale);
+  let at: usize = 0;
+  for (; at + 16 <= bytes; at += 16) {
+    const h = v128.sub<T>(v128.mul<T>(v128.load(g + at), v128.load(weight + at)), vh);
+    const d = v128.mul<T>(v128.sub<T>(v128.load(x + at), vm), vk);
+    v128.store(gx + at, v128.mul<T>(v128.sub<T>(h, d), vs));
+  }
+  for (; at < bytes; at += sizeof<T>()) {
+    const h = <T>(<T>(load<T>(g + at) * load<T>(weight + at)) - hMean);
+    const d = <T>(<T>(load<T>(x + at) - mean) * k);
+    store<T>(gx + at, <T>(<T>(h - d) * scale));
+  }
+}
+
+/** The gradient by rows, in parts of `perPart` rows with sums of their own, one behind the other; `parts` of them from number `first` on. */
+export function normalizeByRowGradF32(
+  gx: usize,
+  g: usize,
+  x: usize,
+  rows: usize,
+  groups: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  sums: usize,
+  perPart: usize,
+  first: usize,
+  parts: usize,
+  scratch: usize,
+): void {
+  for (let part = first; part < first + parts; part++) {
+    const from = part * perPart;
+    const to = min(rows, from + perPart);
+    const own = sums ? sums + part * groups * channels * 16 : 0;
+    normalizeByRowGrad<f32>(gx, g, x, from, to, groups, channels, inner, mean, invstd, weight, own, scratch);
+  }
+}
+
+export function normalizeByRowGradF64(
+  gx: usize,
+  g: usize,
+  x: usize,
+  rows: usize,
+  groups: usize,
+  channels: usize,
+  inner: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  sums: usize,
+  perPart: usize,
+  first: usize,
+  parts: usize,
+  scratch: usize,
+): void {
+  for (let part = first; part < first + parts; part++) {
+    const from = part * perPart;
+    const to = min(rows, from + perPart);
+    const own = sums ? sums + part * groups * channels * 16 : 0;
+    normalizeByRowGrad<f64>(gx, g, x, from, to, groups, channels, inner, mean, invstd, weight, own, scratch);
+  }
+}
+
+export function finishRowGradF32(gWeight: usize, gBias: usize, sums: usize, weights: usize, parts: usize): void {
+  finishRowGrad<f32>(gWeight, gBias, sums, weights, parts);
+}
+
+export function finishRowGradF64(gWeight: usize, gBias: usize, sums: usize, weights: usize, parts: usize): void {
+  finishRowGrad<f64>(gWeight, gBias, sums, weights, parts);
+}
