@@ -17,7 +17,8 @@ def encode(t):
     if t is None:
         return None
     t = t.detach().contiguous()
-    return {"dtype": dtype_name(t), "shape": list(t.shape), "data": base64.b64encode(t.numpy().tobytes()).decode()}
+    raw = t.view(torch.int16) if t.dtype == torch.bfloat16 else t
+    return {"dtype": dtype_name(t), "shape": list(t.shape), "data": base64.b64encode(raw.numpy().tobytes()).decode()}
 
 
 def sample(t, every):

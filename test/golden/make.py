@@ -16,6 +16,9 @@ norm.json    {module, args, options, state: {weight?, bias?}, steps: [step x 4],
              step; gradients start from none in every step. eval has no buffers: they do not change.
 norm_more.json  made with PyTorch 2.13, not part of the default: RMSNorm and the bias option are not in 1.13
              {module, args, options, state, input, gradOutput, output, gradInput, gradState?, buffers?, text?}; module "normalize" is F.normalize
+layouts.json made with PyTorch 2.13 too, for float16
+             {module, args, options, view, state: {weight?, bias?}, steps: [step], eval?: step}: as norm.json; input is a base that is seen
+             as `view` says, with outputStrides and gradInputStrides beside
 ops.json     {op, inputs: [tensor], args: [...], options: {...}, outputs: [tensor], gradOutput?, gradInputs?: [tensor or null]}
              args: positional arguments that are no tensors; tensors among the options are tensors; gradOutput belongs to
              outputs[0]; a case without it is not differentiable.

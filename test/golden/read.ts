@@ -54,12 +54,16 @@ function decode(written: Written): Golden {
   return { ...written, data: typed(dtype, bytes.buffer) };
 }
 
-function typed(dtype: Golden["dtype"], buffer: ArrayBuffer): TypedArray {
+/** @param dtype also float16 and bfloat16, whose bits are given */
+function typed(dtype: string, buffer: ArrayBuffer): TypedArray {
   switch (dtype) {
     case "float32":
       return new Float32Array(buffer);
     case "float64":
       return new Float64Array(buffer);
+    case "float16":
+    case "bfloat16":
+      return new Uint16Array(buffer);
     case "int32":
       return new Int32Array(buffer);
     case "int64":
