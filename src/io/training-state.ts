@@ -117,7 +117,7 @@ export async function loadTrainingState<Extra = CheckpointValue>(
   for (const name of ["optimizer", "scheduler", "loader"] as const) {
     if ((saved[name] === null) !== (parts[name] === undefined)) {
       throw new CheckpointError(
-        saved[name] === null ? `it was saved without a ${name}` : `it has a ${name}, and none was given`,
+        saved[name] === null ? "it was saved without one" : "it was saved with one, and none was given",
         "give the same parts as when it was saved",
         { file, key: name },
       );
@@ -126,7 +126,7 @@ export async function loadTrainingState<Extra = CheckpointValue>(
   const generators = generatorsOf(parts).map(([name, generator]) => {
     const state = saved.generators[name];
     if (state instanceof Tensor) return [generator, state.toTypedArray() as Uint8Array] as const;
-    throw new CheckpointError(`it was saved without this generator`, "give the same parts as when it was saved", {
+    throw new CheckpointError("it was saved without this generator", "give the same parts as when it was saved", {
       file,
       key: `generators.${name}`,
     });
