@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 THREADS = int(sys.argv[1])
-WARM_UP_MS = 60
+WARM_UP_MS = 400
 SLOW = 1e9
 CHUNK = 2e5
 CLOCKS = {"wall": time.perf_counter_ns, "cpu": time.process_time_ns}
@@ -151,7 +151,7 @@ def warm_up(body, sample_ms, clock):
     ns = spent = repeat(body, 1, clock)
     if ns > SLOW:
         return ns
-    while spent < min(WARM_UP_MS, 2 * sample_ms) * 1e6:
+    while spent < min(WARM_UP_MS, 10 * sample_ms) * 1e6:
         ns = repeat(body, 1, clock)
         spent += ns
     return repeat(body, max(1, min(100, int(sample_ms * 1e6 / 4 / ns))), clock, ns)
