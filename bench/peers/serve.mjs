@@ -56,7 +56,8 @@ async function warmUp(body, sampleMs, clock) {
   if (sampleMs === 0) return 0;
   let ns = await repeat(body, 1, clock);
   if (ns > SLOW) return ns;
-  for (let spent = ns; spent < Math.min(WARM_UP_MS, 10 * sampleMs) * 1e6; spent += ns) ns = await repeat(body, 1, clock);
+  for (let spent = ns; spent < Math.min(WARM_UP_MS, 10 * sampleMs) * 1e6; spent += ns)
+    ns = await repeat(body, 1, clock);
   return repeat(body, Math.max(1, Math.min(100, Math.floor((sampleMs * 1e6) / 4 / ns))), clock, ns);
 }
 
