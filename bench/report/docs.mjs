@@ -56,7 +56,7 @@ export function writeDocs(results) {
   console.log("drawn: docs/benchmarks.md");
 }
 
-const HOW = `All libraries ran in one session on one machine, each in a process of its own, taking turns: a round goes once around all of them, and each round begins with another. A sample is the median time of so many iterations that it takes
+const HOW = `For each workload the libraries ran in the same session on one machine, each in a process of its own, taking turns: a round goes once around all of them, and each round begins with another. A sample is the median time of so many iterations that it takes
 about 40 ms; tables give the median of the samples, and in parentheses the quartiles.
 
 A ratio such as 2.5× is the other library's time divided by evenkeel's **in the same round**, and of those the median: above 1, evenkeel is faster. PyTorch with two threads is held against evenkeel with two threads; the column “2 threads” is
