@@ -75,24 +75,17 @@ function invstdOf<T>(out: usize, variance: usize, n: usize, eps: f64): void {
   }
 }
 
-/** `scratch` holds α and β of every channel. */
-function normalizeByChannel<T>(
-  y: usize,
-  x: usize,
-  outer: usize,
+/** α = invstd·weight and β = fma(−mean, α, bias) of every channel */
+function affineByChannel<T>(
+  alpha: usize,
+  beta: usize,
   channels: usize,
-  inner: usize,
-  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
-  scratch: usize,
-  fused: bool,
 ): void {
   const size: usize = sizeof<T>();
-  const alpha = scratch;
-  const beta = scratch + channels * size;
   for (let at: usize = 0; at < channels * size; at += size) {
     const w = weight ? load<T>(weight + at) : <T>1;
     const b = bias ? load<T>(bias + at) : <T>0;
@@ -100,18 +93,29 @@ function normalizeByChannel<T>(
     store<T>(alpha + at, a);
     store<T>(beta + at, exactFma<T>(<T>-load<T>(mean + at), a, b));
   }
-  if (inner === 1) {
-    const bytes = all * size;
-    for (let o: usize = 0; o < outer; o++) scaleRowBy<T>(y + o * bytes, x + o * bytes, channels, alpha, beta, fused);
-    return;
-  }
-  let p: usize = 0;
-  for (let o: usize = 0; o < outer; o++) {
-    for (let at: usize = 0; at < channels * size; at += size) {
+}
+
+/** y = fma(x, α, β) for `rows` rows from number `first` on, in the order of memory: rows are those of one channel, or with inner = 1 all channels side by side. */
+function scaleByChannel<T>(
+  y: usize,
+  x: usize,
+  first: usize,
+  rows: usize,
+  channels: usize,
+  inner: usize,
+  alpha: usize,
+  beta: usize,
+  fused: bool,
+): void {
+  const size: usize = sizeof<T>();
+  const bytes = (inner === 1 ? channels : inner) * size;
+  for (let r = first; r < first + rows; r++) {
+    const p = r * bytes;
+    if (inner === 1) scaleRowBy<T>(y + p, x + p, channels, alpha, beta, fused);
+    else {
+      const at = (r % channels) * size;
       scaleRow<T>(y + p, x + p, inner, load<T>(alpha + at), load<T>(beta + at), fused);
-      p += inner * size;
     }
-    p += (all - channels) * inner * size;
   }
 }
 
@@ -245,38 +249,56 @@ export function invstdF64(out: usize, variance: usize, n: usize, eps: f64): void
   invstdOf<f64>(out, variance, n, eps);
 }
 
-export function normalizeByChannelF32(
-  y: usize,
-  x: usize,
-  outer: usize,
+export function affineByChannelF32(
+  alpha: usize,
+  beta: usize,
   channels: usize,
-  inner: usize,
-  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
-  scratch: usize,
-  fused: bool,
 ): void {
-  normalizeByChannel<f32>(y, x, outer, channels, inner, all, mean, invstd, weight, bias, scratch, fused);
+  affineByChannel<f32>(alpha, beta, channels, mean, invstd, weight, bias);
 }
 
-export function normalizeByChannelF64(
-  y: usize,
-  x: usize,
-  outer: usize,
+export function affineByChannelF64(
+  alpha: usize,
+  beta: usize,
   channels: usize,
-  inner: usize,
-  all: usize,
   mean: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
-  scratch: usize,
+): void {
+  affineByChannel<f64>(alpha, beta, channels, mean, invstd, weight, bias);
+}
+
+export function scaleByChannelF32(
+  y: usize,
+  x: usize,
+  first: usize,
+  rows: usize,
+  channels: usize,
+  inner: usize,
+  alpha: usize,
+  beta: usize,
   fused: bool,
 ): void {
-  normalizeByChannel<f64>(y, x, outer, channels, inner, all, mean, invstd, weight, bias, scratch, fused);
+  scaleByChannel<f32>(y, x, first, rows, channels, inner, alpha, beta, fused);
+}
+
+export function scaleByChannelF64(
+  y: usize,
+  x: usize,
+  first: usize,
+  rows: usize,
+  channels: usize,
+  inner: usize,
+  alpha: usize,
+  beta: usize,
+  fused: bool,
+): void {
+  scaleByChannel<f64>(y, x, first, rows, channels, inner, alpha, beta, fused);
 }
 
 export function normalizeByChannelGradF32(

@@ -24,18 +24,24 @@ type FinishMoments = (
   momentum: number,
 ) => void;
 type Invstd = (out: Pointer, variance: Pointer, n: number, eps: number) => void;
-type NormalizeByChannel = (
-  y: Pointer,
-  x: Pointer,
-  outer: number,
+type AffineByChannel = (
+  alpha: Pointer,
+  beta: Pointer,
   channels: number,
-  inner: number,
-  all: number,
   mean: Pointer,
   invstd: Pointer,
   weight: Pointer,
   bias: Pointer,
-  scratch: Pointer,
+) => void;
+type ScaleByChannel = (
+  y: Pointer,
+  x: Pointer,
+  first: number,
+  rows: number,
+  channels: number,
+  inner: number,
+  alpha: Pointer,
+  beta: Pointer,
   fused: boolean,
 ) => void;
 type NormalizeByChannelGrad = (
@@ -95,8 +101,10 @@ export interface NormExports {
   finishMomentsF64: FinishMoments;
   invstdF32: Invstd;
   invstdF64: Invstd;
-  normalizeByChannelF32: NormalizeByChannel;
-  normalizeByChannelF64: NormalizeByChannel;
+  affineByChannelF32: AffineByChannel;
+  affineByChannelF64: AffineByChannel;
+  scaleByChannelF32: ScaleByChannel;
+  scaleByChannelF64: ScaleByChannel;
   normalizeByChannelGradF32: NormalizeByChannelGrad;
   normalizeByChannelGradF64: NormalizeByChannelGrad;
   momentsByRowF32: MomentsByRow;
@@ -150,10 +158,13 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
       kernel(out, variance, n, eps);
     },
     normalizeByChannel(dtype, y, x, outer, channels, inner, mean, invstd, weight, bias) {
-      const kernel = is32(dtype) ? wasm.normalizeByChannelF32 : wasm.normalizeByChannelF64;
-      withScratch(16 * channels, (scratch) =>
-        kernel(y, x, outer, channels, inner, channels, mean, invstd, weight, bias, scratch, fused),
-      );
+      const prepare = is32(dtype) ? wasm.affineByChannelF32 : wasm.affineByChannelF64;
+      const kernel = is32(dtype) ? wasm.scaleByChannelF32 : wasm.scaleByChannelF64;
+      withScratch(16 * channels, (alpha) => {
+        const beta = alpha + 8 * channels;
+        prepare(alpha, beta, channels, mean, invstd, weight, bias);
+        kernel(y, x, 0, inner === 1 ? outer : outer * channels, channels, inner, alpha, beta, fused);
+      });
     },
     normalizeByChannelGrad(
       dtype,

@@ -159,6 +159,14 @@ function channels(
   };
 }
 
+const scaleByChannel: Split = {
+  items: 3,
+  work: ([, , , , channels, inner]) => (inner === 1 ? channels : inner),
+  steps(_args, steps) {
+    steps[2] = 1;
+  },
+};
+
 const momentsByRow = (bytes: number): Split => ({
   items: 3,
   work: (args) => 2 * args[4],
@@ -196,7 +204,7 @@ const normalizeByRowGrad: Split = {
 const norms: Record<string, Split> = {
   ...floats("sumByChannel", (bytes) => channels(3, [1], [0], bytes, 1, 6, 8)),
   ...floats("momentsByChannel", (bytes) => channels(4, [2], [0, 1], bytes, 2, 7, 16)),
-  ...floats("normalizeByChannel", (bytes) => channels(3, [0, 1], [6, 7, 8, 9], bytes, 1, 10, 16)),
+  ...floats("scaleByChannel", () => scaleByChannel),
   ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4], [1, 2, 9, 10, 11], bytes, 4, 13, 40)),
   ...floats("momentsByRow", momentsByRow),
   ...floats("normalizeByRow", normalizeByRow),
