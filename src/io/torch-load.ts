@@ -2,7 +2,7 @@ import type { Storage } from "../tensor/memory.ts";
 import { CheckpointError } from "../util/errors.ts";
 import { crc32 } from "./crc32.ts";
 import { PickleEnd, unpickle } from "./pickle-read.ts";
-import type { PickleStorage } from "./pickle-values.ts";
+import type { PickleStorage, PickleValue } from "./pickle-values.ts";
 import type { Source } from "./source.ts";
 import { readStorage } from "./stored-dtype.ts";
 import { type CheckpointValue, toValue } from "./values.ts";
@@ -27,13 +27,21 @@ export async function readStorages(
   return found;
 }
 
-/** Makes the values of a pickle over its storages; these are released if it turns out to be no checkpoint. */
-export function valueOver(pickled: Parameters<typeof toValue>[0], storages: Map<string, Storage>, file: string) {
+/** Makes the values of a pickle over its storages; those that no value uses are released, all of them if it turns out to be no checkpoint. */
+export function valueOver(pickled: PickleValue, storages: ReadonlyMap<string, Storage>, file: string): CheckpointValue {
+  const used = new Set<Storage>();
+  const storageOf = (key: string) => {
+    const storage = storages.get(key)!;
+    used.add(storage);
+    return storage;
+  };
   try {
-    return toValue(pickled, storages, file);
+    return toValue(pickled, storageOf, file);
   } catch (error) {
-    for (const storage of storages.values()) storage.release();
+    used.clear();
     throw error;
+  } finally {
+    for (const storage of storages.values()) if (!used.has(storage)) storage.release();
   }
 }
 

@@ -43,7 +43,7 @@ const MOST_VALUES = 1e7;
 export const WHOLE = /^(0|[1-9]\d{0,14})$/;
 
 /** Makes values of a pickle: tensors over the storages that were read. @throws CheckpointError if it contains itself or is too deep */
-export function toValue(pickled: PickleValue, storages: ReadonlyMap<string, Storage>, file: string): CheckpointValue {
+export function toValue(pickled: PickleValue, storageOf: (key: string) => Storage, file: string): CheckpointValue {
   const known = new Map<object, { value: CheckpointValue; weight: number }>();
   const open = new Set<object>();
   let weight = 0;
@@ -54,7 +54,7 @@ export function toValue(pickled: PickleValue, storages: ReadonlyMap<string, Stor
   const tensorOf = (tensor: PickleTensor): Tensor => {
     const { shape, strides, offset, requiresGrad, isParameter } = tensor;
     const { dtype } = tensor.storage.stored;
-    const made = new Tensor(storages.get(tensor.storage.key)!, shape, strides, dtype, offset);
+    const made = new Tensor(storageOf(tensor.storage.key), shape, strides, dtype, offset);
     const trained = requiresGrad && isFloat(dtype);
     if (isParameter) return new Parameter(made, trained);
     made.requiresGrad = trained;

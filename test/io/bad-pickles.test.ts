@@ -23,6 +23,13 @@ test("the assembled files are sound: an ordinary one is read", async () => {
   ]);
 });
 
+test("a storage that no value uses is given back", async () => {
+  const before = memoryUsage().tensors;
+  const file = torchFile(pickled(storage("0", 6), "0}"), { 0: floats(6) });
+  expect(await io.load<object>(file)).toEqual({});
+  expect(memoryUsage().tensors).toBe(before);
+});
+
 describe("what asks for code is refused by name", () => {
   test.each<[string, Uint8Array, string]>([
     ["os.system", pickled(global("os", "system"), text("touch /x"), 0x85, "R"), "os.system"],

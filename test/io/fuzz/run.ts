@@ -53,7 +53,9 @@ export async function sounds(folder: string): Promise<Seed[]> {
     format,
     bytes: new Uint8Array(readFileSync(`${folder}/${name}`)),
   }));
-  return [...files, await own("safetensors"), await own("torch")];
+  const seeds = [...files, await own("safetensors"), await own("torch")];
+  for (const tensor of state.values()) tensor.dispose();
+  return seeds;
 }
 
 const KNOWING = { zip: zipDamage, legacy: legacyDamage, safetensors: safetensorsDamage };
