@@ -19,6 +19,7 @@ const USAGE = `npm run test:torch -- [options]
   --backend B    ${BACKENDS.join(", ")} or all (all)
   --api NAME     only this one, by PyTorch's name, such as BatchNorm2d or layer_norm
   --case N       only the case of this number
+  --python P     a Python that has PyTorch (Debian's, else the one on the path)
   --failures N   stop after so many that differ (1)`;
 
 interface Options {
@@ -28,6 +29,7 @@ interface Options {
   backends: readonly BackendName[];
   apis: readonly Api[];
   first: number;
+  python: string | undefined;
   failures: number;
 }
 
@@ -37,7 +39,7 @@ function stop(message: string, code: number): never {
 }
 
 function readOptions(): Options {
-  const names = ["cases", "seed", "time", "backend", "api", "case", "failures"] as const;
+  const names = ["cases", "seed", "time", "backend", "api", "case", "python", "failures"] as const;
   const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
   let values: Partial<Record<(typeof names)[number], string>>;
   try {
@@ -63,6 +65,7 @@ function readOptions(): Options {
     backends,
     apis,
     first,
+    python: values.python ?? findPython(),
     failures: whole("failures", 1),
   };
 }
@@ -157,7 +160,7 @@ class Tally {
 
 async function main(): Promise<void> {
   const options = readOptions();
-  const python = findPython();
+  const { python } = options;
   if (!python) {
     stop(
       "This comparison needs PyTorch, and neither /usr/bin/python3 nor python3 can import it. On Debian or Ubuntu:\n" +

@@ -1,0 +1,39 @@
+import type { BackendName } from "evenkeel";
+import type { Kind, Sweep } from "./inputs.ts";
+
+export const BACKENDS = ["reference", "wasm-base", "wasm-relaxed"] as const satisfies readonly BackendName[];
+
+/** Largest errors relative to the largest element; null where nothing finite came out. */
+export interface Errors {
+  readonly output: number | null;
+  readonly gradInput: number | null;
+}
+
+/** One input of a sweep. */
+export interface Point extends Readonly<Record<(typeof BACKENDS)[number], Errors>> {
+  readonly kind: Kind;
+  readonly sweep: Sweep;
+  readonly value: number;
+  readonly torch: Errors;
+}
+
+export interface Results {
+  /** PyTorch's version */
+  readonly torch: string;
+  readonly points: readonly Point[];
+}
+
+/** The last bit of a float32 near 1: smaller errors are the rounding of the result itself. */
+export const LAST_BIT = 2 ** -23;
+
+/** The largest error among the backends. */
+export function ours(point: Point, result: keyof Errors): number {
+  return Math.max(...BACKENDS.map((backend) => point[backend][result] ?? Number.POSITIVE_INFINITY));
+}
+
+export const theirs = ({ torch }: Point, result: keyof Errors) => torch[result] ?? Number.POSITIVE_INFINITY;
+
+/** Whether ours is the larger error, by more than a hundredth and more than a last bit of the result. */
+export function isWorse(point: Point, result: keyof Errors): boolean {
+  return ours(point, result) > Math.max(1.01 * theirs(point, result), theirs(point, result) + LAST_BIT);
+}
