@@ -95,7 +95,8 @@ function jointBatchNorm(
 /**
  * Batch normalization of [N, C, …] over everything but C: y = (x − mean) / √(var + eps) · weight + bias, var biased. With `training` the moments
  * are the batch's own and the running ones move towards them in place by `momentum` (running_var takes the unbiased variance);
- * without, the running ones are used. weight, bias, runningMean and runningVar are [C]. As torch.nn.functional.batch_norm; Ioffe & Szegedy 2015.
+ * without, the running ones are used. weight, bias, runningMean and runningVar are [C]. Channels-last input is computed where it lies, and the result lies as it.
+ * float16 and bfloat16 input is computed in float32, beside float32 parameters or its own dtype's. As torch.nn.functional.batch_norm; Ioffe & Szegedy 2015.
  * @param options.mask [N, …] without C, bool: in training, positions where it is false (padding) do not count in the moments and running
  *   statistics; they are normalized by them like the others. Fewer than two positions leave the running statistics as they are.
  * @throws ShapeError, DTypeError, ArgumentError with PyTorch's sentences
