@@ -48,7 +48,7 @@ function chunksFor(format: SaveFormat, value: CheckpointValue, options: SaveOpti
  * Writes a state dict, or whatever a trainer keeps with it: tensors, numbers, strings, booleans, null, and arrays, objects and Maps of them. PyTorch
  * loads the torch format, with the same keys, order, dtypes and versions. A whole number becomes an int, a frozen array a tuple.
  *
- * Saving to a path is atomic: a crash at any moment leaves the old file or the new one, whole.
+ * Saving to a path is atomic: a crash at any moment leaves the old file or the new one, whole. Await it before the weights change.
  * @param path where to; null gives the bytes instead
  * @throws ArgumentError for values that a checkpoint does not hold
  * @throws CheckpointError if the file cannot be written
