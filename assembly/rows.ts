@@ -146,7 +146,7 @@ export function addGradSums<T>(gSum: usize, xSum: usize, g: usize, x: usize, n: 
   for (; x < end; x += sizeof<T>()) {
     const gi = load<T>(g);
     sum += <f64>gi;
-    product += <f64>(<T>(<T>(load<T>(x) - mean) * gi));
+    product += <f64>(<T>(load<T>(x) - mean)) * <f64>gi;
     g += sizeof<T>();
   }
   store<f64>(gSum, load<f64>(gSum) + sum);

@@ -49,8 +49,8 @@ export function makeInput(kind: Kind, sweep: Sweep, value: number): Input {
   const scale = sweep === "scale" ? value : 1;
   const offset = sweep === "offset" ? value : 1;
   const eps = sweep === "scale" ? 0 : 1e-5;
-  // few groups where they are long: 40 MB are enough
-  const groups = length >= 1e6 ? 1 : 4;
+  // The largest of few errors is chance: many groups where they are short, and few where they are long, for 40 MB are enough.
+  const groups = length >= 1e6 ? 1 : Math.max(4, 16384 / length);
   const outer = kind === "columns" ? length : kind === "batch" && length >= 16 ? 8 : 1;
   const inner = length / outer;
   const values = Float32Array.from(normals(1, length * groups), (x) => (offset + x) * scale);

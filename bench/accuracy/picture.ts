@@ -45,15 +45,16 @@ const power = (value: number) => (value === 1 ? "1" : `10${superscript(Math.roun
 function row(results: Results, sweep: Sweep, document: Document, first: boolean): SVGElement {
   const data = dots(results, sweep);
   const of = (series: string) => data.filter((dot) => dot.series === series);
-  const ticks = { offset: [0.1, 1, 1e2, 1e4, 1e6], scale: [1e-20, 1e-10, 1, 1e10, 1e20], length: [10, 1e3, 1e5, 1e7] };
+  const ticks = { offset: [0.1, 1, 1e2, 1e4, 1e6], scale: [1e-16, 1e-8, 1, 1e8, 1e16], length: [10, 1e3, 1e5, 1e7] };
   const options: Plot.PlotOptions = {
     document,
     width: WIDTH,
     height: ROW,
+    style: "font-size: 12px",
     marginLeft: 62,
     marginTop: first ? 34 : 14,
     marginBottom: 46,
-    fx: { label: null, domain: Object.values(KINDS), axis: first ? "top" : null, padding: 0.06 },
+    fx: { label: null, domain: Object.values(KINDS), axis: first ? "top" : null, padding: 0.16 },
     x: {
       type: "log",
       label: SWEEPS[sweep].label,

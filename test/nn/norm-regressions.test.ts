@@ -22,3 +22,15 @@ test("the gradient of a p-norm is 0 at 0", () => {
 test("no channels at all", () => {
   expect(F.batchNorm(zeros([2, 0]), null, null, { training: true }).shape).toEqual([2, 0]);
 });
+
+test("instance norm takes momentum null for 0", () => {
+  const layer = new nn.InstanceNorm1d(1, { momentum: null, trackRunningStats: true });
+  layer.forward(tensor([3, -1, 4, -3]).view([2, 1, 2]));
+  expect([layer.runningMean?.item(), layer.runningVar?.item()]).toEqual([0, 1]);
+});
+
+test("group norm with a bias alone has gradients", () => {
+  const [x, bias] = [tensor([1, 2, 4, 8]).view([1, 4]), zeros([4])].map((t) => t.requiresGrad_());
+  F.groupNorm(x, 2, { bias }).backward(tensor([[1, 2, 3, 5]]));
+  expect(bias.grad?.toArray()).toEqual([1, 2, 3, 5]);
+});

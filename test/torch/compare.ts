@@ -23,11 +23,12 @@ const NEWER_SENTENCES: readonly RegExp[] = [
   /^Expected at least 2 dimensions for input tensor but received [01]/,
 ];
 
-/** Where PyTorch 1.13 fails in the middle: group norm's backward with a bias but no weight, no channels, lazy layers of the wrong rank. */
+/** Where PyTorch 1.13 fails in the middle: group norm's backward with a bias but no weight, no channels, lazy layers of the wrong rank; and 2.x at loaded lazy layers. */
 const FAULTS: readonly RegExp[] = [
   /^tensor does not have a device/,
   /^select\(\): index 0 out of range for tensor of size \[0\]/,
   /^tuple index out of range/,
+  /match num_features \(0\)/,
 ];
 
 /** The sentences agree if PyTorch's first one is in ours. */
