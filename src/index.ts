@@ -6,6 +6,7 @@ export { enableGrad, isGradEnabled, noGrad } from "./autograd/mode.ts";
 export * as data from "./data/index.ts";
 export * as F from "./functional/index.ts";
 export * as io from "./io/index.ts";
+export * as models from "./models/index.ts";
 export * as nn from "./nn/index.ts";
 export { gelu, leakyRelu, relu, relu6, sigmoid, silu, softplus, tanh } from "./ops/activation.ts";
 export { add, div, mul, neg, sub } from "./ops/arithmetic.ts";
