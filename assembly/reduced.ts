@@ -3,8 +3,6 @@
  */
 
 /** Four float16, each in the low half of 32 bits. */
-// @ts-ignore: decorator
-@inline
 function fromHalves(h: v128): v128 {
   const size = v128.shl<i32>(v128.and(h, i32x4.splat(0x7fff)), 13);
   // exponents differ by 112, which a product also gets right where they are 0
@@ -14,8 +12,6 @@ function fromHalves(h: v128): v128 {
   return v128.or(value, v128.shl<i32>(v128.and(h, i32x4.splat(0x8000)), 16));
 }
 
-// @ts-ignore: decorator
-@inline
 function toHalves(x: v128): v128 {
   const sign = v128.and(v128.shr<u32>(x, 16), i32x4.splat(0x8000));
   const size = v128.and(x, i32x4.splat(0x7fffffff));
@@ -28,8 +24,6 @@ function toHalves(x: v128): v128 {
   return v128.or(sign, half);
 }
 
-// @ts-ignore: decorator
-@inline
 function toUpperHalves(x: v128): v128 {
   const sign = v128.and(v128.shr<u32>(x, 16), i32x4.splat(0x8000));
   const odd = v128.and(v128.shr<u32>(x, 16), i32x4.splat(1));
@@ -37,14 +31,10 @@ function toUpperHalves(x: v128): v128 {
   return v128.bitselect(rounded, v128.or(sign, i32x4.splat(0x7fc0)), f32x4.eq(x, x));
 }
 
-// @ts-ignore: decorator
-@inline
 function widenFour(bfloat: bool, h: v128): v128 {
   return bfloat ? v128.shl<i32>(h, 16) : fromHalves(h);
 }
 
-// @ts-ignore: decorator
-@inline
 function narrowFour(bfloat: bool, x: v128): v128 {
   return bfloat ? toUpperHalves(x) : toHalves(x);
 }
