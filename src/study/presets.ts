@@ -68,7 +68,7 @@ export function plans(preset: PresetName, seed: number): Plan[] {
     network: "mlp",
     steps: size.sweep.steps,
     batchSize: BATCH,
-    lr: 0.1,
+    lr: 0.2,
     momentum: 0,
     std: STD,
     trainSamples: Number.POSITIVE_INFINITY,
