@@ -50,7 +50,6 @@ function row(results: Results, sweep: Sweep, document: Document, first: boolean)
     document,
     width: WIDTH,
     height: ROW,
-    style: "font-size: 12px",
     marginLeft: 62,
     marginTop: first ? 34 : 14,
     marginBottom: 46,
@@ -102,6 +101,7 @@ function row(results: Results, sweep: Sweep, document: Document, first: boolean)
   };
   const svg = Plot.plot(options) as unknown as SVGElement;
   svg.querySelector("style")?.remove();
+  svg.setAttribute("font-size", "12");
   return svg;
 }
 

@@ -18,6 +18,12 @@ test("the gradient of a p-norm is 0 at 0", () => {
   });
 });
 
+test("rows of no elements end", () => {
+  const x = zeros([2, 0], { requiresGrad: true });
+  F.layerNorm(x, 0, { weight: zeros([0], { requiresGrad: true }) }).backward(zeros([2, 0]));
+  expect(x.grad?.shape).toEqual([2, 0]);
+});
+
 test("no channels at all", () => {
   expect(F.batchNorm(zeros([2, 0]), null, null, { training: true }).shape).toEqual([2, 0]);
 });

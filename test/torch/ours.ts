@@ -1,4 +1,4 @@
-import { F, nn, type Tensor, tensor } from "evenkeel";
+import { F, nn, type Tensor, tensor, tidy } from "evenkeel";
 import { blockOf, type Case, camel, type Json, type Outcome, type Values } from "./case.ts";
 
 type Layer = nn.Module & { zeroGrad(): void };
@@ -63,6 +63,10 @@ function build({ kind, name, args, options, state }: Case): {
 
 /** What evenkeel makes of a case on the backend that computes now. */
 export function runOurs(item: Case): Outcome {
+  return tidy(() => runAll(item));
+}
+
+function runAll(item: Case): Outcome {
   const steps: Record<string, Values>[] = [];
   try {
     const { forward, learned, buffers } = build(item);

@@ -4,6 +4,9 @@ import { blockOf, type Case, camel, numelOf, type Outcome, type Values } from ".
 
 const ARRAYS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array };
 
+/** Bytes before the JSON: the lengths of both parts. */
+const HEAD = 8;
+
 interface Written {
   dtype: keyof typeof ARRAYS;
   shape: number[];
@@ -19,7 +22,10 @@ export function findPython(): string | undefined {
 export class Torch {
   private readonly process: ChildProcessByStdio<Writable, Readable, null>;
   private readonly waiting: ((message: [Record<string, never>, ArrayBuffer]) => void)[] = [];
-  private received = Buffer.alloc(0);
+  private chunks: Buffer[] = [];
+  /** bytes in the chunks, and how many the next step needs */
+  private size = 0;
+  private wanted = HEAD;
   private failed: Error | null = null;
   /** PyTorch's version */
   readonly version: Promise<string>;
@@ -40,15 +46,22 @@ export class Torch {
   }
 
   private receive(chunk: Buffer): void {
-    this.received = Buffer.concat([this.received, chunk]);
-    while (this.received.length >= 8) {
-      const [json, data] = [this.received.readUInt32LE(0), this.received.readUInt32LE(4)];
-      const end = 8 + json + data;
-      if (this.received.length < end) return;
-      const message = JSON.parse(this.received.toString("utf8", 8, 8 + json));
+    this.chunks.push(chunk);
+    this.size += chunk.length;
+    // Large answers come in thousands of chunks: they are joined once.
+    while (this.size >= this.wanted) {
+      const received = Buffer.concat(this.chunks);
+      const [json, data] = [received.readUInt32LE(0), received.readUInt32LE(4)];
+      const end = HEAD + json + data;
+      this.chunks = [received];
+      this.wanted = end;
+      if (this.size < end) return;
+      const message = JSON.parse(received.toString("utf8", HEAD, HEAD + json));
       // a copy, so that the arrays over it are aligned
-      const bytes = new Uint8Array(this.received.subarray(8 + json, end)).buffer;
-      this.received = this.received.subarray(end);
+      const bytes = new Uint8Array(received.subarray(HEAD + json, end)).buffer;
+      this.chunks = [received.subarray(end)];
+      this.size -= end;
+      this.wanted = HEAD;
       this.waiting.shift()?.([message, bytes]);
     }
   }
@@ -72,7 +85,7 @@ export class Torch {
         steps: item.steps.map((step) => ({ ...step, input: write(step.input), gradOutput: write(step.gradOutput) })),
       }),
     );
-    const head = Buffer.alloc(8);
+    const head = Buffer.alloc(HEAD);
     head.writeUInt32LE(json.length, 0);
     head.writeUInt32LE(offset, 4);
     const answer = this.next();

@@ -125,7 +125,7 @@ const LEAST_ELEMENTS = 32768;
 function rowsPerPart({ rows, groups, channels, inner }: RowShape): number {
   const samples = rows / groups;
   const sample = groups * channels * inner;
-  return groups * Math.max(1, Math.ceil(samples / MOST_PARTS), Math.ceil(LEAST_ELEMENTS / sample));
+  return groups * Math.max(1, Math.ceil(samples / MOST_PARTS), Math.ceil(LEAST_ELEMENTS / Math.max(1, sample)));
 }
 
 /** Normalization. */
