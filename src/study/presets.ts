@@ -32,7 +32,7 @@ const SIZES: Readonly<Record<PresetName, Size>> = {
     speed: { steps: 4000, evaluations: 30, seeds: 1 },
     sweep: { steps: 450, testSamples: 2000 },
     stds: [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
-    rates: [0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+    rates: [0.03, 0.1, 0.3, 1, 3, 10, 30],
     generalization: { seeds: 3, steps: 400, trainSamples: 2000 },
     batch: { samples: 5000, sizes: [2, 4, 8, 16, 32, 64, 128] },
   },
