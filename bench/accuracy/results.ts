@@ -33,7 +33,8 @@ export function ours(point: Point, result: keyof Errors): number {
 
 export const theirs = ({ torch }: Point, result: keyof Errors) => torch[result] ?? Number.POSITIVE_INFINITY;
 
-/** Whether ours is the larger error, by more than a hundredth and more than a last bit of the result. */
+/** Whether ours is the larger error, by more than a last bit and a half more: the largest of errors that are all rounding is chance. */
 export function isWorse(point: Point, result: keyof Errors): boolean {
-  return ours(point, result) > Math.max(1.01 * theirs(point, result), theirs(point, result) + LAST_BIT);
+  const error = theirs(point, result);
+  return ours(point, result) > Math.max(1.5 * error, error + LAST_BIT);
 }
