@@ -66,7 +66,8 @@ export class CifarResNet extends ImageModel {
     const change =
       shortcut === "conv"
         ? convShortcut
-        : (inChannels: number, outChannels: number, stride: number) => new PadShortcut(outChannels - inChannels, stride);
+        : (inChannels: number, outChannels: number, stride: number) =>
+            new PadShortcut(outChannels - inChannels, stride);
     this.conv1 = new Conv2d(3, 16, 3, { padding: 1, bias: false });
     this.bn1 = norm(16);
     this.relu = new ReLU();
