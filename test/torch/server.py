@@ -16,7 +16,7 @@ from torch import nn
 
 
 class RMSNorm(nn.Module):
-    """What PyTorch has from 2.4 on."""
+    """PyTorch has it from 2.4 on."""
 
     def __init__(self, normalized_shape, eps=None, elementwise_affine=True, dtype=None):
         super().__init__()
@@ -41,11 +41,11 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
     return (y if weight is None else y * weight).to(x.dtype)
 
 
-OLDER = {"nn": {"RMSNorm": RMSNorm}, "F": {"rms_norm": rms_norm}}
+EXACT = {"nn": {"RMSNorm": RMSNorm}, "F": {"rms_norm": rms_norm}}
 
 
 def named(where, name):
-    return getattr({"nn": nn, "F": F}[where], name, None) or OLDER[where][name]
+    return EXACT[where].get(name) or getattr({"nn": nn, "F": F}[where], name)
 
 
 def as_dtype(options):
