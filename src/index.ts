@@ -135,4 +135,5 @@ export {
 export type { Shape } from "./tensor/shape.ts";
 export { type GradHook, Tensor } from "./tensor/tensor.ts";
 export { tidy } from "./tensor/tidy.ts";
+export * as tools from "./tools/index.ts";
 export * from "./util/errors.ts";

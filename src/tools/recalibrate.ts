@@ -8,6 +8,7 @@ import { tidy } from "../tensor/tidy.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { type Batches, inputsOf, Modes, trackedBatchNorms } from "./batches.ts";
 import { hasFrozenStatistics } from "./freeze.ts";
+import { Pool } from "./pool.ts";
 
 /** Batch normalizations whose statistics may move. */
 function movable(model: Module): [string, BatchNorm][] {
@@ -85,34 +86,6 @@ export async function updateBn(loader: Batches, model: Module): Promise<void> {
   }
 }
 
-/** Mean and variance of all values seen, channel by channel, joined batch by batch in double precision (Chan et al. 1983). */
-class Pool {
-  count = 0;
-  readonly mean: Float64Array;
-  readonly #squares: Float64Array;
-
-  constructor(channels: number) {
-    this.mean = new Float64Array(channels);
-    this.#squares = new Float64Array(channels);
-  }
-
-  /** @param variances unbiased, of n values */
-  add(n: number, means: ArrayLike<number>, variances: ArrayLike<number>): void {
-    const total = this.count + n;
-    for (let c = 0; c < this.mean.length; c++) {
-      const delta = means[c] - this.mean[c];
-      this.mean[c] += (delta * n) / total;
-      this.#squares[c] += variances[c] * (n - 1) + (delta * delta * this.count * n) / total;
-    }
-    this.count = total;
-  }
-
-  /** The unbiased variance. */
-  variance(): Float64Array {
-    return this.#squares.map((sum) => sum / (this.count - 1));
-  }
-}
-
 /** What recalibration found and changed; plain data. */
 export interface Recalibration {
   /** batches and samples that were used */
@@ -160,7 +133,7 @@ export async function recalibrate(
       // With momentum 1 the running statistics are the batch's.
       const n = (input as Tensor).numel / layer.numFeatures;
       const [mean, variance] = [layer.runningMean, layer.runningVar].map((x) => x?.toTypedArray() as Float32Array);
-      if (n > 0) pools.get(layer)?.add(n, mean, variance);
+      if (n > 0) pools.get(layer)?.add(n, mean, variance, 1);
       calls.add(layer);
     }),
   );
