@@ -37,6 +37,7 @@ export const ROW_NORMS: readonly Row[] = [
       "same",
       OLD,
       [errors("num_channels must be divisible by num_groups"), live("GroupNorm")],
+      "2.13 puts the numbers into the sentence, we behind it",
     ],
     [
       "input",

@@ -89,7 +89,8 @@ export function largestTerms(step: Terms, dtype: "float32" | "float64"): Record<
   const g = largestOf(gradOutput);
   return {
     output: x * scale,
-    gradInput: g * invstd * scale * x,
+    // g·weight and its mean, and the deviation times the products' mean
+    gradInput: g * invstd * scale * (1 + x),
     gradWeight: g * x * perWeight,
     gradBias: g * perWeight,
     runningMean: largest,

@@ -35,7 +35,11 @@ const FAULTS: readonly RegExp[] = [
 function compareErrors(theirs: string | null, ours: string | null): Finding[] {
   if (theirs === null && ours === null) return [];
   if (theirs !== null && FAULTS.some((fault) => fault.test(theirs))) return [];
-  const sentence = theirs?.split("\n")[0].replace(/\.$/, "");
+  // 2.13 says how many: num_channels (13) must be divisible by num_groups (12)
+  const sentence = theirs
+    ?.split("\n")[0]
+    .replace(/\.$/, "")
+    .replace(/(num_\w+) \(\d+\)/g, "$1");
   const known = ours !== null && NEWER_SENTENCES.some((newer) => newer.test(ours));
   const same = ours !== null && (known || (sentence !== undefined && ours.includes(sentence)));
   const detail = `PyTorch: ${theirs ?? "no error"}\nevenkeel: ${ours ?? "no error"}`;

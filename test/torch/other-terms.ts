@@ -25,7 +25,8 @@ export function lengthTerms(
       gradInput = Math.max(gradInput, Math.max(...g) / length + (products / length ** 2) * steepest);
     }
   }
-  return { output: 1, gradInput };
+  // a power multiplies the relative error of what it is taken of
+  return { output: Math.max(1, p), gradInput: Math.max(1, p) * gradInput };
 }
 
 /**
