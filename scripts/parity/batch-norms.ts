@@ -231,7 +231,13 @@ export const BATCH_NORMS: readonly Row[] = [
         test("nn/norm-double-backward", "a gradient penalty trains, with PyTorch's loss curve"),
       ],
     ],
-    ["derivatives", "forward mode", "missing", OLD, [], "planned: no forward-mode derivatives of any operation yet"],
+    [
+      "derivatives",
+      "in a direction, as torch.autograd.functional.jvp, in training and evaluation",
+      "close",
+      OLD,
+      [test("autograd/jvp", "batch norm, training"), test("autograd/jvp", "batch norm, evaluation")],
+    ],
     [
       "no_grad",
       "training still updates the statistics",
