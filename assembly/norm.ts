@@ -1,6 +1,6 @@
 /*
- * Normalization by channels: x is [outer, all, inner], of which `channels` are done, from the given addresses on. A channel's rows are walked one after
- * another when inner > 1; when inner is 1 the channels lie side by side, see columns.ts.
+ * Normalization by channels: x is [outer, all, inner], of which `channels` are done, from the given addresses on. When inner > 1 some channels are walked
+ * together, row by row, all passes over them before the next ones; when inner is 1 the channels lie side by side, see columns.ts.
  */
 import { columnGradRow, columnGradSums, columnMoments, columnScaleRow } from "./columns";
 import { exactFma, scaleRow, scaleRowBy } from "./exact";
@@ -8,6 +8,22 @@ import { addGradSums, gradRow, scaleGradRow, sumRow, sumSquares } from "./rows";
 
 export { isFused } from "./exact";
 
+/** Bytes that stay in the second cache from one pass to the next. */
+const CACHE: usize = 524288;
+
+/**
+ * How many channels, of `bytes` each, are walked together: as many as stay in cache, since only runs of a few KiB are fetched ahead (with [64, 256, 196], where
+ * a row is 784 bytes, the gradient takes 1.9 ms instead of 2.5).
+ */
+function channelsTogether(bytes: usize, channels: usize): usize {
+  return max(1, min(channels, CACHE / max(1, bytes)));
+}
+
+function addTo(sum: usize, v: f64): void {
+  store<f64>(sum, load<f64>(sum) + v);
+}
+
+/** `scratch` holds 64 bytes, and behind them two float64 of every channel. */
 function momentsByChannel<T>(
   mean: usize,
   m2: usize,
@@ -25,17 +41,23 @@ function momentsByChannel<T>(
   }
   const row = inner * size;
   const stride = all * row;
-  const end = outer * stride;
   const count = <f64>outer * <f64>inner;
-  for (let c: usize = 0; c < channels; c++) {
-    const first = x + c * row;
-    let sum: f64 = 0;
-    for (let p = first; p < first + end; p += stride) sum += sumRow<T>(p, inner);
-    const m = <T>(count > 0 ? sum / count : 0);
-    let squares: f64 = 0;
-    for (let p = first; p < first + end; p += stride) squares += sumSquares<T>(p, inner, m);
-    store<T>(mean + c * size, m);
-    store<T>(m2 + c * size, <T>squares);
+  const together = channelsTogether(outer * row, channels);
+  const sums = scratch + 64;
+  const squares = sums + channels * 8;
+  memory.fill(sums, 0, channels * 16);
+  for (let c: usize = 0; c < channels; c += together) {
+    const last = min(c + together, channels);
+    for (let p = x; p < x + outer * stride; p += stride) {
+      for (let d = c; d < last; d++) addTo(sums + d * 8, sumRow<T>(p + d * row, inner));
+    }
+    for (let d = c; d < last; d++) store<T>(mean + d * size, <T>(count > 0 ? load<f64>(sums + d * 8) / count : 0));
+    for (let p = x; p < x + outer * stride; p += stride) {
+      for (let d = c; d < last; d++) {
+        addTo(squares + d * 8, sumSquares<T>(p + d * row, inner, load<T>(mean + d * size), scratch));
+      }
+    }
+    for (let d = c; d < last; d++) store<T>(m2 + d * size, <T>load<f64>(squares + d * 8));
   }
 }
 
@@ -139,51 +161,56 @@ function normalizeByChannelGrad<T>(
   const size: usize = sizeof<T>();
   const row = inner * size;
   const stride = all * row;
+  const end = outer * stride;
   const count = <f64>outer * <f64>inner;
   const needsSums = batchStatistics || gWeight !== 0 || gBias !== 0;
   const columns = inner === 1;
+  const together = columns ? max(1, channels) : channelsTogether(2 * outer * row, channels);
   const products = scratch + channels * 8;
   const gMeans = products + channels * 8;
   const ks = gMeans + channels * size;
   const weights = ks + channels * size;
+  memory.fill(scratch, 0, channels * 16);
   if (columns && needsSums) columnGradSums<T>(scratch, products, g, x, outer, channels, all, mean);
-  for (let c: usize = 0; c < channels; c++) {
-    const at = c * size;
-    const m = load<T>(mean + at);
-    const scale = load<T>(invstd + at);
-    const w = weight ? load<T>(weight + at) : <T>1;
+  for (let c: usize = 0; c < channels; c += together) {
+    const last = min(c + together, channels);
     if (needsSums && !columns) {
-      store<f64>(scratch, 0);
-      store<f64>(products, 0);
-      for (let o: usize = 0; o < outer; o++) {
-        const p = c * row + o * stride;
-        addGradSums<T>(scratch, products, g + p, x + p, inner, m);
+      for (let p: usize = 0; p < end; p += stride) {
+        for (let d = c; d < last; d++) {
+          const at = p + d * row;
+          addGradSums<T>(scratch + d * 8, products + d * 8, g + at, x + at, inner, load<T>(mean + d * size));
+        }
       }
     }
-    const sum = load<f64>(columns ? scratch + c * 8 : scratch);
-    const product = load<f64>(columns ? products + c * 8 : products);
-    if (gWeight) store<T>(gWeight + at, <T>(product * <f64>scale));
-    if (gBias) store<T>(gBias + at, <T>sum);
-    if (!gx || count === 0) continue;
-    const gMean = <T>(sum / count);
-    const k = <T>(<T>(<T>(<T>product * scale) * scale) / <T>count);
-    if (columns) {
-      store<T>(gMeans + at, gMean);
-      store<T>(ks + at, k);
-      store<T>(weights + at, w);
-      continue;
+    for (let d = c; d < last; d++) {
+      const at = d * size;
+      const scale = load<T>(invstd + at);
+      const sum = load<f64>(scratch + d * 8);
+      const product = load<f64>(products + d * 8);
+      if (gWeight) store<T>(gWeight + at, <T>(product * <f64>scale));
+      if (gBias) store<T>(gBias + at, <T>sum);
+      store<T>(gMeans + at, <T>(sum / count));
+      store<T>(ks + at, <T>(<T>(<T>(<T>product * scale) * scale) / <T>count));
+      store<T>(weights + at, weight ? load<T>(weight + at) : <T>1);
     }
-    for (let o: usize = 0; o < outer; o++) {
-      const p = c * row + o * stride;
-      if (batchStatistics) gradRow<T>(gx + p, g + p, x + p, inner, gMean, m, k, scale, w);
-      else scaleGradRow<T>(gx + p, g + p, inner, scale, w);
+    if (!gx) continue;
+    for (let p = end; p > 0; ) {
+      p -= stride;
+      if (columns) {
+        if (batchStatistics) columnGradRow<T>(gx + p, g + p, x + p, channels, gMeans, mean, ks, invstd, weights);
+        else columnScaleRow<T>(gx + p, g + p, channels, invstd, weights);
+        continue;
+      }
+      for (let d = c; d < last; d++) {
+        const at = d * size;
+        const q = p + d * row;
+        const scale = load<T>(invstd + at);
+        const w = load<T>(weights + at);
+        if (!batchStatistics) scaleGradRow<T>(gx + q, g + q, inner, scale, w);
+        else
+          gradRow<T>(gx + q, g + q, x + q, inner, load<T>(gMeans + at), load<T>(mean + at), load<T>(ks + at), scale, w);
+      }
     }
-  }
-  if (!gx || !columns) return;
-  for (let o: usize = 0; o < outer; o++) {
-    const p = o * stride;
-    if (batchStatistics) columnGradRow<T>(gx + p, g + p, x + p, channels, gMeans, mean, ks, invstd, weights);
-    else columnScaleRow<T>(gx + p, g + p, channels, invstd, weights);
   }
 }
 

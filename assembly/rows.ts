@@ -26,11 +26,19 @@ export function sumRow<T>(x: usize, n: usize): f64 {
   let s2 = s0;
   let s3 = s0;
   if (sizeof<T>() === 4) {
-    for (; x + 32 <= end; x += 32) {
+    for (; x + 64 <= end; x += 64) {
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(x)));
+      s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(x, 8)));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(x, 16)));
+      s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(x, 24)));
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(x, 32)));
+      s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(x, 40)));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(x, 48)));
+      s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(x, 56)));
+    }
+    for (; x + 16 <= end; x += 16) {
       s0 = f64x2.add(s0, widen(x));
       s1 = f64x2.add(s1, widen(x + 8));
-      s2 = f64x2.add(s2, widen(x + 16));
-      s3 = f64x2.add(s3, widen(x + 24));
     }
   } else {
     for (; x + 64 <= end; x += 64) {
@@ -45,27 +53,50 @@ export function sumRow<T>(x: usize, n: usize): f64 {
   return sum;
 }
 
-/** Σ (x − mean)², each difference and square rounded to T, as PyTorch's batch norm does. */
-export function sumSquares<T>(x: usize, n: usize, mean: T): f64 {
+/**
+ * Σ (x − mean)², each difference and square rounded to T, as PyTorch's batch norm does. float32 squares go through 64 bytes at `buffer`, since two lanes
+ * are widened from memory in half the time that they take from a register.
+ */
+export function sumSquares<T>(x: usize, n: usize, mean: T, buffer: usize): f64 {
   const end = x + n * sizeof<T>();
   const m = v128.splat<T>(mean);
   let s0 = f64x2.splat(0);
   let s1 = s0;
   let s2 = s0;
   let s3 = s0;
-  for (; x + 32 <= end; x += 32) {
-    let d0 = v128.sub<T>(v128.load(x), m);
-    let d1 = v128.sub<T>(v128.load(x, 16), m);
-    d0 = v128.mul<T>(d0, d0);
-    d1 = v128.mul<T>(d1, d1);
+  for (; x + 64 <= end; x += 64) {
+    const d0 = v128.sub<T>(v128.load(x), m);
+    const d1 = v128.sub<T>(v128.load(x, 16), m);
+    const d2 = v128.sub<T>(v128.load(x, 32), m);
+    const d3 = v128.sub<T>(v128.load(x, 48), m);
     if (sizeof<T>() === 4) {
-      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(d0));
-      s1 = f64x2.add(s1, widenHigh(d0));
-      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(d1));
-      s3 = f64x2.add(s3, widenHigh(d1));
+      v128.store(buffer, v128.mul<T>(d0, d0));
+      v128.store(buffer, v128.mul<T>(d1, d1), 16);
+      v128.store(buffer, v128.mul<T>(d2, d2), 32);
+      v128.store(buffer, v128.mul<T>(d3, d3), 48);
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(buffer)));
+      s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(buffer, 8)));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(buffer, 16)));
+      s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(buffer, 24)));
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(buffer, 32)));
+      s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(buffer, 40)));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(buffer, 48)));
+      s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(buffer, 56)));
     } else {
-      s0 = f64x2.add(s0, d0);
-      s1 = f64x2.add(s1, d1);
+      s0 = f64x2.add(s0, v128.mul<T>(d0, d0));
+      s1 = f64x2.add(s1, v128.mul<T>(d1, d1));
+      s2 = f64x2.add(s2, v128.mul<T>(d2, d2));
+      s3 = f64x2.add(s3, v128.mul<T>(d3, d3));
+    }
+  }
+  for (; x + 16 <= end; x += 16) {
+    let d = v128.sub<T>(v128.load(x), m);
+    d = v128.mul<T>(d, d);
+    if (sizeof<T>() === 4) {
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(d));
+      s1 = f64x2.add(s1, widenHigh(d));
+    } else {
+      s0 = f64x2.add(s0, d);
     }
   }
   let sum = sumOf4(s0, s1, s2, s3);
@@ -78,7 +109,7 @@ export function sumSquares<T>(x: usize, n: usize, mean: T): f64 {
 
 /** Σ (x − mean)², all in float64. */
 export function sumSquaresWide<T>(x: usize, n: usize, mean: f64): f64 {
-  if (sizeof<T>() === 8) return sumSquares<f64>(x, n, mean);
+  if (sizeof<T>() === 8) return sumSquares<f64>(x, n, mean, 0);
   const end = x + n * 4;
   const m = f64x2.splat(mean);
   let s0 = f64x2.splat(0);
@@ -107,50 +138,75 @@ function madd64(a: v128, b: v128, c: v128): v128 {
   return f64x2.add(c, f64x2.mul(a, b));
 }
 
-/** Adds Σ g to the float64 at `gSum`, and Σ g·(x − mean), each product rounded to T, to the one at `xSum`. */
+/** The sum of four lanes, in float64. */
+function sumLanes(v: v128): f64 {
+  const s = f64x2.add(f64x2.promote_low_f32x4(v), widenHigh(v));
+  return f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
+}
+
+/** Bytes of a row whose float32 products addGradSums sums as such: 32 in each of 16 lanes, before it goes on in float64. */
+const LANE_BYTES: usize = 2048;
+
+/**
+ * Adds Σ g to the float64 at `gSum`, and Σ g·(x − mean), each product rounded to T, to the one at `xSum`. Gradients need not be exact, and widening every
+ * float32 takes as long again as all the rest.
+ */
 export function addGradSums<T>(gSum: usize, xSum: usize, g: usize, x: usize, n: usize, mean: T): void {
   const end = x + n * sizeof<T>();
   const m = v128.splat<T>(mean);
-  let s0 = f64x2.splat(0);
-  let s1 = s0;
-  let s2 = s0;
-  let s3 = s0;
-  let p0 = s0;
-  let p1 = s0;
-  let p2 = s0;
-  let p3 = s0;
-  for (; x + 32 <= end; x += 32) {
-    const g0 = v128.load(g);
-    const g1 = v128.load(g, 16);
-    const d0 = v128.mul<T>(v128.sub<T>(v128.load(x), m), g0);
-    const d1 = v128.mul<T>(v128.sub<T>(v128.load(x, 16), m), g1);
-    if (sizeof<T>() === 4) {
-      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(g0));
-      s1 = f64x2.add(s1, widen(g + 8));
-      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(g1));
-      s3 = f64x2.add(s3, widen(g + 24));
-      p0 = f64x2.add(p0, f64x2.promote_low_f32x4(d0));
-      p1 = f64x2.add(p1, widenHigh(d0));
-      p2 = f64x2.add(p2, f64x2.promote_low_f32x4(d1));
-      p3 = f64x2.add(p3, widenHigh(d1));
-    } else {
-      s0 = f64x2.add(s0, g0);
-      s1 = f64x2.add(s1, g1);
-      p0 = f64x2.add(p0, d0);
-      p1 = f64x2.add(p1, d1);
+  const behind = g - x;
+  let sum: f64 = 0;
+  let product: f64 = 0;
+  while (x + 16 <= end) {
+    const stop = min(end, x + LANE_BYTES);
+    let s0 = v128.splat<T>(0);
+    let s1 = s0;
+    let s2 = s0;
+    let s3 = s0;
+    let p0 = s0;
+    let p1 = s0;
+    let p2 = s0;
+    let p3 = s0;
+    for (; x + 64 <= stop; x += 64) {
+      const g0 = v128.load(x + behind);
+      const g1 = v128.load(x + behind, 16);
+      const g2 = v128.load(x + behind, 32);
+      const g3 = v128.load(x + behind, 48);
+      s0 = v128.add<T>(s0, g0);
+      s1 = v128.add<T>(s1, g1);
+      s2 = v128.add<T>(s2, g2);
+      s3 = v128.add<T>(s3, g3);
+      p0 = madd<T>(v128.sub<T>(v128.load(x), m), g0, p0);
+      p1 = madd<T>(v128.sub<T>(v128.load(x, 16), m), g1, p1);
+      p2 = madd<T>(v128.sub<T>(v128.load(x, 32), m), g2, p2);
+      p3 = madd<T>(v128.sub<T>(v128.load(x, 48), m), g3, p3);
     }
-    g += 32;
+    for (; x + 16 <= stop; x += 16) {
+      const g0 = v128.load(x + behind);
+      s0 = v128.add<T>(s0, g0);
+      p0 = madd<T>(v128.sub<T>(v128.load(x), m), g0, p0);
+    }
+    s0 = v128.add<T>(v128.add<T>(s0, s1), v128.add<T>(s2, s3));
+    p0 = v128.add<T>(v128.add<T>(p0, p1), v128.add<T>(p2, p3));
+    if (sizeof<T>() === 4) {
+      sum += sumLanes(s0);
+      product += sumLanes(p0);
+    } else {
+      sum += f64x2.extract_lane(s0, 0) + f64x2.extract_lane(s0, 1);
+      product += f64x2.extract_lane(p0, 0) + f64x2.extract_lane(p0, 1);
+    }
   }
-  let sum = sumOf4(s0, s1, s2, s3);
-  let product = sumOf4(p0, p1, p2, p3);
   for (; x < end; x += sizeof<T>()) {
-    const gi = load<T>(g);
+    const gi = load<T>(x + behind);
     sum += <f64>gi;
     product += <f64>(<T>(load<T>(x) - mean)) * <f64>gi;
-    g += sizeof<T>();
   }
   store<f64>(gSum, load<f64>(gSum) + sum);
   store<f64>(xSum, load<f64>(xSum) + product);
+}
+
+function madd<T>(a: v128, b: v128, c: v128): v128 {
+  return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
 /** gx = (g − gMean − (x − mean)·k)·scale·weight, in PyTorch's order. */

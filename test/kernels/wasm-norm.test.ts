@@ -15,6 +15,8 @@ const SHAPES: [number, number, number][] = [
   [2, 8, 49],
   [5, 2, 7],
   [2, 2, 33],
+  // rows longer than what is summed in float32, and more channels than are walked together
+  [40, 5, 701],
   [6, 1, 1],
   [7, 3, 1],
   [5, 8, 1],

@@ -147,7 +147,7 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
   return {
     momentsByChannel(dtype, mean, m2, x, outer, channels, inner) {
       const kernel = is32(dtype) ? wasm.momentsByChannelF32 : wasm.momentsByChannelF64;
-      withScratch(16 * channels, (scratch) => kernel(mean, m2, x, outer, channels, inner, channels, scratch));
+      withScratch(64 + 16 * channels, (scratch) => kernel(mean, m2, x, outer, channels, inner, channels, scratch));
     },
     finishMoments(dtype, invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum) {
       const kernel = is32(dtype) ? wasm.finishMomentsF32 : wasm.finishMomentsF64;

@@ -151,7 +151,7 @@ function channels(
     work: (args) => work * args[items - 1] * args[items + 1],
     grain: (args) => channelGrain(args[items + 1]),
     scratch,
-    scratchBytes: (args) => scratchBytes * args[items],
+    scratchBytes: (args) => 64 + scratchBytes * args[items],
     steps(args, steps) {
       for (const place of places) steps[place] = optional(args[place], args[items + 1] * bytes);
       for (const place of perChannel) steps[place] = optional(args[place], bytes);
