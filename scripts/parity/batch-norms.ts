@@ -201,6 +201,14 @@ export const BATCH_NORMS: readonly Row[] = [
     ],
     [
       "input",
+      "empty, with another number of channels: PyTorch returns it unchecked",
+      "differs",
+      OLD,
+      [test("nn/norm-regressions", "an empty input of another number of channels is refused")],
+      "a wrong layer is a mistake with an empty batch too; PyTorch's own sentence says so",
+    ],
+    [
+      "input",
       "NaN and infinity stay in their channel",
       "same",
       OLD,

@@ -39,3 +39,9 @@ test("group norm with a bias alone has gradients", () => {
   F.groupNorm(x, 2, { bias }).backward(tensor([[1, 2, 3, 5]]));
   expect(bias.grad?.toArray()).toEqual([1, 2, 3, 5]);
 });
+
+test("an empty input of another number of channels is refused", () => {
+  expect(() => new nn.BatchNorm2d(3).forward(zeros([0, 5, 2, 2]))).toThrow(
+    "running_mean should contain 5 elements not 3",
+  );
+});

@@ -40,7 +40,12 @@ export interface Terms {
   /** no mean is subtracted, as in RMS norm */
   readonly uncentred?: boolean;
   /** what was normalized by, if it was not the input's own */
-  readonly fixed?: { readonly mean: Numbers; readonly variance: Numbers };
+  readonly fixed?: {
+    readonly mean: Numbers;
+    readonly variance: Numbers;
+    /** the largest term of the variance in the steps that made it */
+    readonly varianceTerm?: number;
+  };
 }
 
 const largestOf = (values: Numbers) => {
@@ -87,11 +92,13 @@ export function largestTerms(step: Terms, dtype: "float32" | "float64"): Record<
   const largest = Math.max(largestOf(input), fixed ? largestOf(fixed.mean) : 0) * sums;
   const x = Math.max(1, largest * invstd);
   const g = largestOf(gradOutput);
+  // invstd moves by half of what the variance does
+  const sway = 1 + (fixed?.varianceTerm ?? 0) * invstd ** 2 * 0.5;
   return {
-    output: x * scale,
+    output: x * scale * sway,
     // g·weight and its mean, and the deviation times the products' mean
-    gradInput: g * invstd * scale * (1 + x),
-    gradWeight: g * x * perWeight,
+    gradInput: g * invstd * scale * (1 + x) * sway,
+    gradWeight: g * x * perWeight * sway,
     gradBias: g * perWeight,
     runningMean: largest,
     // Deviations are taken from a mean that is rounded: of equal values a variance of that rounding squared remains.

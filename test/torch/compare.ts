@@ -84,7 +84,10 @@ export function compare(plan: Plan, item: Case, theirs: Outcome, ours: Outcome):
       if (!api.view || !api.perWeight) return {};
       // In evaluation the running statistics are the fixed ones; the step did not change them.
       const { runningMean, runningVar } = expected;
-      const fixed = !training && runningMean ? { mean: runningMean.data, variance: runningVar.data } : undefined;
+      const fixed =
+        !training && runningMean
+          ? { mean: runningMean.data, variance: runningVar.data, varianceTerm: carried.runningVar }
+          : undefined;
       return largestTerms(
         {
           input: input.data,
