@@ -8,3 +8,4 @@ export { ImageDataset, type ImageOptions } from "./images.ts";
 export { DataLoader, type DataLoaderOptions, type LoaderState } from "./loader.ts";
 export { type IdxFolderOptions, idxFolder, mnist } from "./mnist.ts";
 export { RandomSampler, type Sampler, SequentialSampler } from "./sampler.ts";
+export * as transforms from "./transforms.ts";

@@ -127,6 +127,8 @@ export class Tent {
     return enableGrad(() =>
       withoutStatisticsUpdate(() => {
         const scores: Tensor = this.model.forward(input);
+        // Whatever training left is no part of this gradient.
+        for (const parameter of this.#parameters) parameter.releaseGrad();
         entropy(scores).backward();
         this.#optimizer.step();
         for (const parameter of this.#parameters) parameter.releaseGrad();
