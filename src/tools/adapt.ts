@@ -76,7 +76,7 @@ export interface TentOptions {
  * scores.shape; // => [16, 3]
  * tent.reset();
  * tent.close();
- * model.at(1).numBatchesTracked.item(); // => 0
+ * model.getBuffer("1.num_batches_tracked")!.item(); // => 0
  * ```
  */
 export class Tent {
