@@ -160,7 +160,7 @@ describe.skipIf(!simd)("normalization on WebAssembly", () => {
 
   it("rounds x·α + β once where float64 alone would round it twice", () => {
     // (1 + 2⁻²⁰)(1 − 2⁻²⁰)·2⁻²⁴ + 1 + 2⁻²³ lies 2⁻⁶⁴ below the middle of two floats; float64 cannot tell it from the middle.
-    for (const inner of [1, 6]) {
+    for (const inner of [1, 6, 17]) {
       const x = block("float32", 6 * inner, () => 1 + 2 ** -20);
       const [mean, invstd] = [block("float32", 6, () => 0), block("float32", 6, () => (1 - 2 ** -20) * 2 ** -24)];
       const [bias, y] = [block("float32", 6, () => 1 + 2 ** -23), block("float32", 6 * inner)];
