@@ -58,6 +58,13 @@ export function scaleRow<T>(y: usize, x: usize, n: usize, a: T, b: T, fused: boo
   if (ASC_FEATURE_RELAXED_SIMD && fused) {
     const va = v128.splat<T>(a);
     const vb = v128.splat<T>(b);
+    for (; x + 64 <= end; x += 64) {
+      v128.store(y, v128.relaxed_madd<T>(v128.load(x), va, vb));
+      v128.store(y, v128.relaxed_madd<T>(v128.load(x, 16), va, vb), 16);
+      v128.store(y, v128.relaxed_madd<T>(v128.load(x, 32), va, vb), 32);
+      v128.store(y, v128.relaxed_madd<T>(v128.load(x, 48), va, vb), 48);
+      y += 64;
+    }
     for (; x + 16 <= end; x += 16) {
       v128.store(y, v128.relaxed_madd<T>(v128.load(x), va, vb));
       y += 16;
