@@ -86,9 +86,10 @@ export function largestTerms(step: Terms, dtype: "float32" | "float64"): Record<
   const { input, gradOutput, view, perWeight, weight = [1], fixed } = step;
   const invstd = largestInvstd(step);
   const scale = largestOf(weight);
-  // PyTorch sums float32 in float64 or in blocks, but down columns one by one, as float64 everywhere: n numbers are off by up to n last bits.
+  // PyTorch sums float32 in float64 or in blocks, which doubles the last bits, but down columns one by one, as float64 everywhere: n numbers are off by up
+  // to n last bits.
   const [outer, , inner] = view;
-  const sums = dtype === "float64" || inner === 1 ? Math.max(1, (outer * inner) / 4) : 1;
+  const sums = dtype === "float64" || inner === 1 ? Math.max(2, (outer * inner) / 4) : 2;
   const largest = Math.max(largestOf(input), fixed ? largestOf(fixed.mean) : 0) * sums;
   const x = Math.max(1, largest * invstd);
   const g = largestOf(gradOutput);
@@ -118,6 +119,8 @@ export function judge(
 ): Verdict {
   if (difference === 0) return "same";
   if (limit === 0) return "differs";
-  if (difference <= limit * largest) return "close";
+  // the smallest numbers have fewer digits
+  const smallest = dtype === "float32" ? 2 ** -149 : 2 ** -1074;
+  if (difference <= limit * largest + smallest) return "close";
   return difference <= LAST_BITS[dtype] * term() ? "terms" : "differs";
 }
