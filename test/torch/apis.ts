@@ -280,6 +280,8 @@ export const APIS: readonly Api[] = [
     }),
     args: () => ["$input"],
     tensors: () => ({}),
+    // their cube and its derivative are computed
+    largest: 10,
     terms: ({ options: { p = 2, dim }, shape }, step) =>
       lengthTerms(step, shape, Number(p), dim === 0 ? 0 : shape.length - 1),
   },
