@@ -33,8 +33,8 @@ export function ours(point: Point, result: keyof Errors): number {
 
 export const theirs = ({ torch }: Point, result: keyof Errors) => torch[result] ?? Number.POSITIVE_INFINITY;
 
-/** Whether ours is the larger error, by more than a last bit and a half more: the largest of errors that are all rounding is chance. */
-export function isWorse(point: Point, result: keyof Errors): boolean {
+/** Whether ours is the larger error by more than a last bit and by more than that factor. */
+export function isWorse(point: Point, result: keyof Errors, factor = 1.01): boolean {
   const error = theirs(point, result);
-  return ours(point, result) > Math.max(1.5 * error, error + LAST_BIT);
+  return ours(point, result) > Math.max(factor * error, error + LAST_BIT);
 }
