@@ -47,6 +47,17 @@ function latestFirst(roots: readonly GradFn[]): GradFn[] {
   return found.sort((a, b) => b.sequence - a.sequence);
 }
 
+/** Leaves that somebody waits for (registerPostAccumulateGradHook), by the number of the function before which their gradient is complete. */
+function awaitedLeaves(functions: readonly GradFn[]): ReadonlyMap<number, readonly Tensor[]> {
+  const last = new Map<Tensor, number>();
+  for (const [at, fn] of functions.entries()) {
+    for (const input of fn.inputs) if (input?.accumulatedHooks?.length) last.set(input, at + 1);
+  }
+  const found = new Map<number, Tensor[]>();
+  for (const [leaf, at] of last) found.set(at, [...(found.get(at) ?? []), leaf]);
+  return found;
+}
+
 /** The functions, of those given latest first, by which the outputs were computed from what is wanted. */
 function leadingTo(wanted: ReadonlySet<Tensor>, functions: readonly GradFn[]): ReadonlySet<GradFn> {
   const ends = new Set<GradFn>();
@@ -248,7 +259,20 @@ function run(
 
   const functions = latestFirst(outputs.flatMap((output) => (output.gradFn ? [output.gradFn] : [])));
   const onTheWay = wanted && leadingTo(wanted, functions);
-  for (const fn of functions) {
+  const deliver = (leaf: Tensor) => {
+    const arrived = flow.toLeaves.get(leaf);
+    if (!arrived) return;
+    flow.toLeaves.delete(leaf);
+    if (!wanted || wanted.has(leaf)) {
+      const gradient = applyHooks(leaf.leafHooks, arrived, flow);
+      onLeaf(leaf, gradient, flow);
+      if (gradient !== arrived) flow.drop(gradient);
+    }
+    flow.drop(arrived);
+  };
+  const awaited = awaitedLeaves(functions);
+  for (const [at, fn] of functions.entries()) {
+    for (const leaf of awaited.get(at) ?? []) deliver(leaf);
     const arrived = flow.toFunctions.get(fn);
     if (!arrived) continue;
     flow.toFunctions.delete(fn);
@@ -274,14 +298,23 @@ function run(
     if (gradient !== arrived) flow.drop(gradient);
     flow.drop(arrived);
   }
-  for (const [leaf, arrived] of flow.toLeaves) {
-    if (!wanted || wanted.has(leaf)) {
-      const gradient = applyHooks(leaf.leafHooks, arrived, flow);
-      onLeaf(leaf, gradient, flow);
-      if (gradient !== arrived) flow.drop(gradient);
-    }
-    flow.drop(arrived);
-  }
+  for (const leaf of [...flow.toLeaves.keys()]) deliver(leaf);
+}
+
+let running = 0;
+const queued: (() => void)[] = [];
+
+/**
+ * Calls `callback` when the backward that is running has ended; not if it fails. As PyTorch's queue_callback.
+ * @internal
+ */
+export function afterBackward(callback: () => void): void {
+  queued.push(callback);
+}
+
+function accumulateAndTell(leaf: Tensor, gradient: Tensor, flow: Flow, createGraph: boolean): void {
+  accumulate(leaf, gradient, flow, createGraph);
+  for (const hook of [...(leaf.accumulatedHooks ?? [])]) hook();
 }
 
 /**
@@ -302,10 +335,20 @@ export function backward(
   gradients: readonly (Tensor | undefined | null)[] = [],
   options: BackwardOptions = {},
 ): void {
-  const mode = options.createGraph ? enableGrad : noGrad;
-  mode(() =>
-    run(outputs, gradients, options, (leaf, g, flow) => accumulate(leaf, g, flow, options.createGraph ?? false), null),
-  );
+  const { createGraph = false } = options;
+  const mode = createGraph ? enableGrad : noGrad;
+  running++;
+  let ended = false;
+  try {
+    mode(() =>
+      run(outputs, gradients, options, (leaf, g, flow) => accumulateAndTell(leaf, g, flow, createGraph), null),
+    );
+    ended = true;
+  } finally {
+    running--;
+    if (!ended) queued.length = 0;
+  }
+  if (running === 0) for (const callback of queued.splice(0)) callback();
 }
 
 /**

@@ -61,6 +61,8 @@ export class Tensor {
   gradFn: GradFn | null = null;
   /** @internal gradient hooks of a leaf */
   leafHooks: GradHook[] | null = null;
+  /** @internal hooks of a leaf, called when its gradient has been accumulated */
+  accumulatedHooks: (() => void)[] | null = null;
   private wantsGrad = false;
 
   /** @internal Use `tensor`, `zeros`, `randn` … */
@@ -193,6 +195,30 @@ export class Tensor {
     else this.leafHooks = hooks;
     return () => {
       const at = hooks.indexOf(hook);
+      if (at >= 0) hooks.splice(at, 1);
+    };
+  }
+
+  /**
+   * Calls `hook` with this leaf when `backward` has added the last of its share to `grad`, while the walk through earlier layers goes on. Returns a function that
+   * removes the hook. As torch.Tensor.register_post_accumulate_grad_hook.
+   */
+  registerPostAccumulateGradHook(hook: (leaf: this) => void): () => void {
+    if (!this.requiresGrad) {
+      throw new AutogradError("cannot register a hook on a tensor that doesn't require gradient");
+    }
+    if (this.gradFn) {
+      throw new AutogradError(
+        "post accumulate grad hooks cannot be registered on non-leaf tensors",
+        "use registerHook",
+      );
+    }
+    this.accumulatedHooks ??= [];
+    const hooks = this.accumulatedHooks;
+    const call = () => hook(this);
+    hooks.push(call);
+    return () => {
+      const at = hooks.indexOf(call);
       if (at >= 0) hooks.splice(at, 1);
     };
   }

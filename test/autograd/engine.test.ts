@@ -301,3 +301,29 @@ describe("properties", () => {
     });
   });
 });
+
+describe("registerPostAccumulateGradHook", () => {
+  it("is called once, when the gradient is complete, before earlier layers are walked", () => {
+    const [w, v] = [wanting([2]), wanting([3])];
+    const seen: string[] = [];
+    const hidden = w.mul(5);
+    hidden.registerHook(() => void seen.push("hidden"));
+    v.registerPostAccumulateGradHook((leaf) => seen.push(`v ${leaf.grad!.item()}`));
+    const remove = w.registerPostAccumulateGradHook((leaf) => seen.push(`w ${leaf.grad!.item()}`));
+    const loss = () => hidden.mul(v).add(v);
+    loss().backward(undefined, { retainGraph: true });
+    expect(seen).toEqual(["v 11", "hidden", "w 15"]);
+    remove();
+    loss().backward();
+    expect(seen.slice(3)).toEqual(["v 22", "hidden"]);
+    expect(w.grad!.item()).toBe(30);
+  });
+
+  it("is for leaves, and not called by autograd.grad", () => {
+    const x = wanting([2]);
+    x.registerPostAccumulateGradHook(() => expect.unreachable());
+    autograd.grad([x.mul(3)], [x]);
+    expect(() => x.mul(2).registerPostAccumulateGradHook(() => {})).toThrow("non-leaf");
+    expect(() => tensor([1]).registerPostAccumulateGradHook(() => {})).toThrow("doesn't require gradient");
+  });
+});
