@@ -103,9 +103,10 @@ function columnSquares<T>(sums: usize, x: usize, rows: usize, columns: usize, al
   }
 }
 
-/** Mean and Σ (x − mean)² of every column. `scratch` holds two float64 of each. */
+/** Mean, what its rounding lost, and Σ (x − mean)² of every column. `scratch` holds two float64 of each. */
 export function columnMoments<T>(
   mean: usize,
+  rest: usize,
   m2: usize,
   x: usize,
   rows: usize,
@@ -121,6 +122,7 @@ export function columnMoments<T>(
     const m = rows > 0 ? load<f64>(means + c * 8) / <f64>rows : 0;
     store<f64>(means + c * 8, m);
     store<T>(mean + c * sizeof<T>(), <T>m);
+    store<T>(rest + c * sizeof<T>(), <T>(m - <f64>(<T>m)));
   }
   columnSquares<T>(squares, x, rows, columns, all, means);
   for (let c: usize = 0; c < columns; c++) store<T>(m2 + c * sizeof<T>(), <T>load<f64>(squares + c * 8));
@@ -188,6 +190,20 @@ export function columnGradSums<T>(
       store<f64>(sums + c * 8, sum);
       store<f64>(products + c * 8, product);
     }
+  }
+}
+
+/** y = (x − mean)·α + β along a row of which every column has its own constants. */
+export function columnScaleShiftRow<T>(y: usize, x: usize, columns: usize, mean: usize, a: usize, b: usize): void {
+  const bytes = columns * sizeof<T>();
+  let at: usize = 0;
+  for (; at + 16 <= bytes; at += 16) {
+    const d = v128.sub<T>(v128.load(x + at), v128.load(mean + at));
+    v128.store(y + at, v128.add<T>(v128.mul<T>(d, v128.load(a + at)), v128.load(b + at)));
+  }
+  for (; at < bytes; at += sizeof<T>()) {
+    const d = <T>(load<T>(x + at) - load<T>(mean + at));
+    store<T>(y + at, <T>(<T>(d * load<T>(a + at)) + load<T>(b + at)));
   }
 }
 

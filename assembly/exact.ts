@@ -3,7 +3,7 @@
  * which goes wrong only if the float64 sum was inexact and fell on the middle between two float32: its low 29 bits are then 1 followed by zeros. Those
  * lanes are redone with the lost part taken into account. Results below 2⁻¹²⁶ are not looked after.
  */
-import { widen, widenHigh } from "./rows";
+import { widenHigh } from "./rows";
 
 /** Whether relaxed_madd rounds once on this processor: x = 1 + 2⁻¹² gives x·x − (1 + 2⁻¹¹) = 2⁻²⁴ if it does, and 0 if not. */
 export function isFused(x: f32): bool {
@@ -100,28 +100,5 @@ export function scaleRow<T>(y: usize, x: usize, n: usize, a: T, b: T, fused: boo
   for (; x < end; x += sizeof<T>()) {
     store<T>(y, exactFma<T>(load<T>(x), a, b));
     y += sizeof<T>();
-  }
-}
-
-/** y = x·a + b with a and b along the row too. */
-export function scaleRowBy<T>(y: usize, x: usize, n: usize, a: usize, b: usize, fused: bool): void {
-  const end = x + n * sizeof<T>();
-  for (; x + 16 <= end; x += 16) {
-    const va = v128.load(a);
-    const vb = v128.load(b);
-    let v = v128.load(x);
-    if (ASC_FEATURE_RELAXED_SIMD && fused) v = v128.relaxed_madd<T>(v, va, vb);
-    else if (sizeof<T>() === 8) v = f64x2.add(f64x2.mul(v, va), vb);
-    else v = exactFma4(v, widen(a), widen(a + 8), widen(b), widen(b + 8));
-    v128.store(y, v);
-    y += 16;
-    a += 16;
-    b += 16;
-  }
-  for (; x < end; x += sizeof<T>()) {
-    store<T>(y, exactFma<T>(load<T>(x), load<T>(a), load<T>(b)));
-    y += sizeof<T>();
-    a += sizeof<T>();
-    b += sizeof<T>();
   }
 }

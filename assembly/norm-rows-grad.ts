@@ -15,6 +15,7 @@ function normalizeByRowGrad<T>(
   channels: usize,
   inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   sums: usize,
@@ -31,13 +32,14 @@ function normalizeByRowGrad<T>(
   for (let r = from; r < to; r++) {
     const first = (r % groups) * channels;
     const m = mean ? load<T>(mean + r * size) : <T>0;
+    const lost: f64 = mean ? <f64>load<T>(rest + r * size) : 0;
     const scale = load<T>(invstd + r * size);
     const w = weight ? weight + first * size : 0;
     store<f64>(scratch, 0);
     store<f64>(scratch, 0, 8);
     if (inner === 1) {
       if (gx) weightedSums<T>(scratch, g, x, length, m, w);
-      if (sums) addColumns<T>(sums + first * 8, weightSums + first * 8, g, x, length, m, scale);
+      if (sums) addColumns<T>(sums + first * 8, weightSums + first * 8, g, x, length, m, scale, <T>(lost * <f64>scale));
     } else {
       for (let c: usize = 0; c < channels; c++) {
         const row = c * inner * size;
@@ -50,6 +52,7 @@ function normalizeByRowGrad<T>(
           x + row,
           inner,
           m,
+          lost,
           scale,
           w ? load<T>(w + c * size) : <T>1,
         );
@@ -57,8 +60,11 @@ function normalizeByRowGrad<T>(
     }
     if (gx) {
       const count = <f64>length;
-      const hMean = mean ? <T>(load<f64>(scratch) / count) : <T>0;
-      const k = <T>((load<f64>(scratch, 8) / count) * <f64>scale * <f64>scale);
+      const sum = load<f64>(scratch);
+      // (x − mean − rest)·k is (x − mean)·k and a constant
+      const product = load<f64>(scratch, 8) - (inner === 1 ? lost * sum : 0);
+      const k = <T>((product / count) * <f64>scale * <f64>scale);
+      const hMean = mean ? <T>(sum / count - lost * <f64>k) : <T>0;
       if (inner === 1) gradRowBy<T>(gx, g, x, length, hMean, m, k, scale, w);
       else {
         for (let c: usize = 0; c < channels; c++) {
@@ -98,6 +104,7 @@ function addChannel<T>(
   x: usize,
   n: usize,
   mean: T,
+  lost: f64,
   scale: T,
   weight: T,
 ): void {
@@ -107,7 +114,7 @@ function addChannel<T>(
   store<f64>(weightSum, 0);
   addGradSums<T>(biasSum, weightSum, g, x, n, mean);
   const sum = load<f64>(biasSum);
-  const moment = load<f64>(weightSum);
+  const moment = load<f64>(weightSum) - lost * sum;
   store<f64>(row, load<f64>(row) + sum * <f64>weight);
   store<f64>(row, load<f64>(row, 8) + moment * <f64>weight, 8);
   store<f64>(biasSum, bias + sum);
@@ -152,14 +159,15 @@ function weightedSums<T>(sums: usize, g: usize, x: usize, n: usize, mean: T, wei
   store<f64>(sums, product, 8);
 }
 
-/** bias[c] += g[c] and weight[c] += g[c]·(x[c] − mean)·scale along a row, the sums in float64 */
-function addColumns<T>(bias: usize, weight: usize, g: usize, x: usize, n: usize, mean: T, scale: T): void {
+/** bias[c] += g[c] and weight[c] += g[c]·((x[c] − mean)·scale − shift) along a row, the sums in float64 */
+function addColumns<T>(bias: usize, weight: usize, g: usize, x: usize, n: usize, mean: T, scale: T, shift: T): void {
   const end = g + n * sizeof<T>();
   const vm = v128.splat<T>(mean);
   const vs = v128.splat<T>(scale);
+  const vt = v128.splat<T>(shift);
   for (; g + 16 <= end; g += 16) {
     const v = v128.load(g);
-    const d = v128.mul<T>(v128.mul<T>(v128.sub<T>(v128.load(x), vm), vs), v);
+    const d = v128.mul<T>(v128.sub<T>(v128.mul<T>(v128.sub<T>(v128.load(x), vm), vs), vt), v);
     if (sizeof<T>() === 4) {
       v128.store(bias, f64x2.add(v128.load(bias), f64x2.promote_low_f32x4(v)));
       v128.store(bias, f64x2.add(v128.load(bias, 16), widenHigh(v)), 16);
@@ -176,7 +184,7 @@ function addColumns<T>(bias: usize, weight: usize, g: usize, x: usize, n: usize,
   for (; g < end; g += sizeof<T>()) {
     const v = load<T>(g);
     store<f64>(bias, load<f64>(bias) + <f64>v);
-    store<f64>(weight, load<f64>(weight) + <f64>(<T>(<T>(<T>(load<T>(x) - mean) * scale) * v)));
+    store<f64>(weight, load<f64>(weight) + <f64>(<T>(<T>(<T>(<T>(load<T>(x) - mean) * scale) - shift) * v)));
     x += sizeof<T>();
     bias += 8;
     weight += 8;
@@ -241,6 +249,7 @@ export function normalizeByRowGradF32(
   channels: usize,
   inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   sums: usize,
@@ -253,7 +262,7 @@ export function normalizeByRowGradF32(
     const from = part * perPart;
     const to = min(rows, from + perPart);
     const own = sums ? sums + part * groups * channels * 16 : 0;
-    normalizeByRowGrad<f32>(gx, g, x, from, to, groups, channels, inner, mean, invstd, weight, own, scratch);
+    normalizeByRowGrad<f32>(gx, g, x, from, to, groups, channels, inner, mean, rest, invstd, weight, own, scratch);
   }
 }
 
@@ -266,6 +275,7 @@ export function normalizeByRowGradF64(
   channels: usize,
   inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   sums: usize,
@@ -278,7 +288,7 @@ export function normalizeByRowGradF64(
     const from = part * perPart;
     const to = min(rows, from + perPart);
     const own = sums ? sums + part * groups * channels * 16 : 0;
-    normalizeByRowGrad<f64>(gx, g, x, from, to, groups, channels, inner, mean, invstd, weight, own, scratch);
+    normalizeByRowGrad<f64>(gx, g, x, from, to, groups, channels, inner, mean, rest, invstd, weight, own, scratch);
   }
 }
 

@@ -1,16 +1,27 @@
 /*
  * Normalization by rows: x is [rows, channels, inner], every row has its own moments, and element (r, c, i) takes weight number
  * (r mod groups)·channels + c. Without a mean (RMS norm) it counts as 0 and takes no part in the gradient. Sums are in float64; the products that they
- * add are rounded to T.
+ * add are rounded to T. `rest` is what the mean's rounding lost: of two nearly equal values no digit would be left without it.
  */
 import { sumRow, sumSquaresWide } from "./rows";
 
-function momentsByRow<T>(mean: usize, invstd: usize, x: usize, rows: usize, length: usize, eps: f64): void {
+function momentsByRow<T>(
+  mean: usize,
+  rest: usize,
+  invstd: usize,
+  x: usize,
+  rows: usize,
+  length: usize,
+  eps: f64,
+): void {
   const size: usize = sizeof<T>();
   for (let r: usize = 0; r < rows; r++) {
     const m = mean ? sumRow<T>(x, length) / <f64>length : 0;
     const variance = sumSquaresWide<T>(x, length, m) / <f64>length;
-    if (mean) store<T>(mean + r * size, <T>m);
+    if (mean) {
+      store<T>(mean + r * size, <T>m);
+      store<T>(rest + r * size, <T>(m - <f64>(<T>m)));
+    }
     store<T>(invstd + r * size, <T>(1 / sqrt<f64>(variance + eps)));
     x += length * size;
   }
@@ -32,18 +43,30 @@ function normalizeRow<T>(y: usize, x: usize, n: usize, mean: T, scale: T, shift:
   }
 }
 
-/** y = (x − mean)·scale·weight + bias, weight and bias along the row */
-function normalizeRowBy<T>(y: usize, x: usize, n: usize, mean: T, scale: T, weight: usize, bias: usize): void {
+/** y = ((x − mean)·scale + shift)·weight + bias, weight and bias along the row */
+function normalizeRowBy<T>(
+  y: usize,
+  x: usize,
+  n: usize,
+  mean: T,
+  scale: T,
+  shift: T,
+  weight: usize,
+  bias: usize,
+): void {
   const bytes = n * sizeof<T>();
   const vm = v128.splat<T>(mean);
-  const vs = v128.splat<T>(scale);
+  const va = v128.splat<T>(scale);
+  const vb = v128.splat<T>(shift);
   let at: usize = 0;
   for (; at + 16 <= bytes; at += 16) {
-    const v = v128.mul<T>(v128.mul<T>(v128.sub<T>(v128.load(x + at), vm), vs), v128.load(weight + at));
+    const d = v128.add<T>(v128.mul<T>(v128.sub<T>(v128.load(x + at), vm), va), vb);
+    const v = v128.mul<T>(d, v128.load(weight + at));
     v128.store(y + at, bias ? v128.add<T>(v, v128.load(bias + at)) : v);
   }
   for (; at < bytes; at += sizeof<T>()) {
-    const v = <T>(<T>(<T>(load<T>(x + at) - mean) * scale) * load<T>(weight + at));
+    const d = <T>(<T>(<T>(load<T>(x + at) - mean) * scale) + shift);
+    const v = <T>(d * load<T>(weight + at));
     store<T>(y + at, bias ? <T>(v + load<T>(bias + at)) : v);
   }
 }
@@ -56,6 +79,7 @@ function normalizeByRow<T>(
   channels: usize,
   inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
@@ -64,16 +88,20 @@ function normalizeByRow<T>(
   const length = channels * inner;
   for (let r: usize = 0; r < rows; r++) {
     const m = mean ? load<T>(mean + r * size) : <T>0;
+    const lost: f64 = mean ? <f64>load<T>(rest + r * size) : 0;
     const scale = load<T>(invstd + r * size);
+    const shift = <T>(-lost * <f64>scale);
     const first = (r % groups) * channels * size;
-    if (!weight && !bias) normalizeRow<T>(y, x, length, m, scale, 0);
-    else if (inner === 1 && weight) normalizeRowBy<T>(y, x, length, m, scale, weight + first, bias ? bias + first : 0);
+    if (!weight && !bias) normalizeRow<T>(y, x, length, m, scale, shift);
+    else if (inner === 1 && weight)
+      normalizeRowBy<T>(y, x, length, m, scale, shift, weight + first, bias ? bias + first : 0);
     else {
       for (let c: usize = 0; c < channels; c++) {
         const at = first + c * size;
-        const w = weight ? load<T>(weight + at) : <T>1;
+        const a = weight ? <T>(scale * load<T>(weight + at)) : scale;
+        const b: f64 = bias ? <f64>load<T>(bias + at) : 0;
         const row = c * inner * size;
-        normalizeRow<T>(y + row, x + row, inner, m, <T>(scale * w), bias ? load<T>(bias + at) : <T>0);
+        normalizeRow<T>(y + row, x + row, inner, m, a, <T>(b - lost * <f64>a));
       }
     }
     x += length * size;
@@ -81,12 +109,28 @@ function normalizeByRow<T>(
   }
 }
 
-export function momentsByRowF32(mean: usize, invstd: usize, x: usize, rows: usize, length: usize, eps: f64): void {
-  momentsByRow<f32>(mean, invstd, x, rows, length, eps);
+export function momentsByRowF32(
+  mean: usize,
+  rest: usize,
+  invstd: usize,
+  x: usize,
+  rows: usize,
+  length: usize,
+  eps: f64,
+): void {
+  momentsByRow<f32>(mean, rest, invstd, x, rows, length, eps);
 }
 
-export function momentsByRowF64(mean: usize, invstd: usize, x: usize, rows: usize, length: usize, eps: f64): void {
-  momentsByRow<f64>(mean, invstd, x, rows, length, eps);
+export function momentsByRowF64(
+  mean: usize,
+  rest: usize,
+  invstd: usize,
+  x: usize,
+  rows: usize,
+  length: usize,
+  eps: f64,
+): void {
+  momentsByRow<f64>(mean, rest, invstd, x, rows, length, eps);
 }
 
 export function normalizeByRowF32(
@@ -97,11 +141,12 @@ export function normalizeByRowF32(
   channels: usize,
   inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
 ): void {
-  normalizeByRow<f32>(y, x, rows, groups, channels, inner, mean, invstd, weight, bias);
+  normalizeByRow<f32>(y, x, rows, groups, channels, inner, mean, rest, invstd, weight, bias);
 }
 
 export function normalizeByRowF64(
@@ -112,9 +157,10 @@ export function normalizeByRowF64(
   channels: usize,
   inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
 ): void {
-  normalizeByRow<f64>(y, x, rows, groups, channels, inner, mean, invstd, weight, bias);
+  normalizeByRow<f64>(y, x, rows, groups, channels, inner, mean, rest, invstd, weight, bias);
 }

@@ -2,8 +2,8 @@
  * Normalization by channels: x is [outer, all, inner], of which `channels` are done, from the given addresses on. When inner > 1 some channels are walked
  * together, row by row, all passes over them before the next ones; when inner is 1 the channels lie side by side, see columns.ts.
  */
-import { columnGradRow, columnGradSums, columnMoments, columnScaleRow } from "./columns";
-import { exactFma, scaleRow, scaleRowBy } from "./exact";
+import { columnGradRow, columnGradSums, columnMoments, columnScaleRow, columnScaleShiftRow } from "./columns";
+import { exactFma, scaleRow } from "./exact";
 import { addGradSums, gradRow, scaleGradRow, sumRow, sumSquares } from "./rows";
 
 export { isFused } from "./exact";
@@ -26,6 +26,7 @@ function addTo(sum: usize, v: f64): void {
 /** `scratch` holds 64 bytes, and behind them two float64 of every channel. */
 function momentsByChannel<T>(
   mean: usize,
+  rest: usize,
   m2: usize,
   x: usize,
   outer: usize,
@@ -36,7 +37,7 @@ function momentsByChannel<T>(
 ): void {
   const size: usize = sizeof<T>();
   if (inner === 1) {
-    columnMoments<T>(mean, m2, x, outer, channels, all, scratch);
+    columnMoments<T>(mean, rest, m2, x, outer, channels, all, scratch);
     return;
   }
   const row = inner * size;
@@ -46,6 +47,8 @@ function momentsByChannel<T>(
   const sums = scratch + 64;
   const squares = sums + channels * 8;
   memory.fill(sums, 0, channels * 16);
+  // deviations from the rounded mean are PyTorch's recipe
+  memory.fill(rest, 0, channels * size);
   for (let c: usize = 0; c < channels; c += together) {
     const last = min(c + together, channels);
     for (let p = x; p < x + outer * stride; p += stride) {
@@ -97,12 +100,14 @@ function invstdOf<T>(out: usize, variance: usize, n: usize, eps: f64): void {
   }
 }
 
-/** α = invstd·weight and β = fma(−mean, α, bias) of every channel */
+/** α = invstd·weight and β = fma(−mean, α, bias) of every channel; down columns, where y = (x − mean)·α + β, β = bias − rest·α. */
 function affineByChannel<T>(
   alpha: usize,
   beta: usize,
   channels: usize,
+  inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
@@ -113,11 +118,12 @@ function affineByChannel<T>(
     const b = bias ? load<T>(bias + at) : <T>0;
     const a = <T>(load<T>(invstd + at) * w);
     store<T>(alpha + at, a);
-    store<T>(beta + at, exactFma<T>(<T>-load<T>(mean + at), a, b));
+    if (inner > 1) store<T>(beta + at, exactFma<T>(<T>-load<T>(mean + at), a, b));
+    else store<T>(beta + at, rest ? <T>(<f64>b - <f64>load<T>(rest + at) * <f64>a) : b);
   }
 }
 
-/** y = fma(x, α, β) for `rows` rows from number `first` on, in the order of memory: rows are those of one channel, or with inner = 1 all channels side by side. */
+/** y = fma(x, α, β) for `rows` rows of one channel each, from number `first` on in the order of memory; with inner = 1 rows are all channels side by side, and y = (x − mean)·α + β. */
 function scaleByChannel<T>(
   y: usize,
   x: usize,
@@ -125,6 +131,7 @@ function scaleByChannel<T>(
   rows: usize,
   channels: usize,
   inner: usize,
+  mean: usize,
   alpha: usize,
   beta: usize,
   fused: bool,
@@ -133,7 +140,7 @@ function scaleByChannel<T>(
   const bytes = (inner === 1 ? channels : inner) * size;
   for (let r = first; r < first + rows; r++) {
     const p = r * bytes;
-    if (inner === 1) scaleRowBy<T>(y + p, x + p, channels, alpha, beta, fused);
+    if (inner === 1) columnScaleShiftRow<T>(y + p, x + p, channels, mean, alpha, beta);
     else {
       const at = (r % channels) * size;
       scaleRow<T>(y + p, x + p, inner, load<T>(alpha + at), load<T>(beta + at), fused);
@@ -153,6 +160,7 @@ function normalizeByChannelGrad<T>(
   inner: usize,
   all: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   batchStatistics: bool,
@@ -186,11 +194,14 @@ function normalizeByChannelGrad<T>(
       const at = d * size;
       const scale = load<T>(invstd + at);
       const sum = load<f64>(scratch + d * 8);
-      const product = load<f64>(products + d * 8);
+      const lost: f64 = columns && rest ? <f64>load<T>(rest + at) : 0;
+      const product = load<f64>(products + d * 8) - lost * sum;
+      const k = <T>(<T>(<T>(<T>product * scale) * scale) / <T>count);
       if (gWeight) store<T>(gWeight + at, <T>(product * <f64>scale));
       if (gBias) store<T>(gBias + at, <T>sum);
-      store<T>(gMeans + at, <T>(sum / count));
-      store<T>(ks + at, <T>(<T>(<T>(<T>product * scale) * scale) / <T>count));
+      // (x − mean − rest)·k is (x − mean)·k and a constant
+      store<T>(gMeans + at, <T>(lost === 0 ? sum / count : sum / count - lost * <f64>k));
+      store<T>(ks + at, k);
       store<T>(weights + at, weight ? load<T>(weight + at) : <T>1);
     }
     if (!gx) continue;
@@ -216,6 +227,7 @@ function normalizeByChannelGrad<T>(
 
 export function momentsByChannelF32(
   mean: usize,
+  rest: usize,
   m2: usize,
   x: usize,
   outer: usize,
@@ -224,11 +236,12 @@ export function momentsByChannelF32(
   all: usize,
   scratch: usize,
 ): void {
-  momentsByChannel<f32>(mean, m2, x, outer, channels, inner, all, scratch);
+  momentsByChannel<f32>(mean, rest, m2, x, outer, channels, inner, all, scratch);
 }
 
 export function momentsByChannelF64(
   mean: usize,
+  rest: usize,
   m2: usize,
   x: usize,
   outer: usize,
@@ -237,7 +250,7 @@ export function momentsByChannelF64(
   all: usize,
   scratch: usize,
 ): void {
-  momentsByChannel<f64>(mean, m2, x, outer, channels, inner, all, scratch);
+  momentsByChannel<f64>(mean, rest, m2, x, outer, channels, inner, all, scratch);
 }
 
 export function finishMomentsF32(
@@ -280,24 +293,28 @@ export function affineByChannelF32(
   alpha: usize,
   beta: usize,
   channels: usize,
+  inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
 ): void {
-  affineByChannel<f32>(alpha, beta, channels, mean, invstd, weight, bias);
+  affineByChannel<f32>(alpha, beta, channels, inner, mean, rest, invstd, weight, bias);
 }
 
 export function affineByChannelF64(
   alpha: usize,
   beta: usize,
   channels: usize,
+  inner: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   bias: usize,
 ): void {
-  affineByChannel<f64>(alpha, beta, channels, mean, invstd, weight, bias);
+  affineByChannel<f64>(alpha, beta, channels, inner, mean, rest, invstd, weight, bias);
 }
 
 export function scaleByChannelF32(
@@ -307,11 +324,12 @@ export function scaleByChannelF32(
   rows: usize,
   channels: usize,
   inner: usize,
+  mean: usize,
   alpha: usize,
   beta: usize,
   fused: bool,
 ): void {
-  scaleByChannel<f32>(y, x, first, rows, channels, inner, alpha, beta, fused);
+  scaleByChannel<f32>(y, x, first, rows, channels, inner, mean, alpha, beta, fused);
 }
 
 export function scaleByChannelF64(
@@ -321,11 +339,12 @@ export function scaleByChannelF64(
   rows: usize,
   channels: usize,
   inner: usize,
+  mean: usize,
   alpha: usize,
   beta: usize,
   fused: bool,
 ): void {
-  scaleByChannel<f64>(y, x, first, rows, channels, inner, alpha, beta, fused);
+  scaleByChannel<f64>(y, x, first, rows, channels, inner, mean, alpha, beta, fused);
 }
 
 export function normalizeByChannelGradF32(
@@ -339,6 +358,7 @@ export function normalizeByChannelGradF32(
   inner: usize,
   all: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   batchStatistics: bool,
@@ -355,6 +375,7 @@ export function normalizeByChannelGradF32(
     inner,
     all,
     mean,
+    rest,
     invstd,
     weight,
     batchStatistics,
@@ -373,6 +394,7 @@ export function normalizeByChannelGradF64(
   inner: usize,
   all: usize,
   mean: usize,
+  rest: usize,
   invstd: usize,
   weight: usize,
   batchStatistics: bool,
@@ -389,6 +411,7 @@ export function normalizeByChannelGradF64(
     inner,
     all,
     mean,
+    rest,
     invstd,
     weight,
     batchStatistics,

@@ -253,12 +253,14 @@ export interface PoolKernels {
  */
 export interface NormKernels {
   /**
-   * mean[c] and m2[c] = Σ (x − mean)². float32 with inner > 1 is PyTorch's recipe to the bit: the sum in float64, the mean
-   * rounded to float32, (x − mean)² in float32 accumulated in float64, then rounded. count = 0 gives mean 0, m2 0.
+   * mean[c], rest[c], which is what rounding the mean lost, and m2[c] = Σ (x − mean)². float32 with inner > 1 is PyTorch's recipe to the
+   * bit: the sum in float64, the mean rounded to float32 and nothing kept of the rest, (x − mean)² in float32 accumulated in float64, then
+   * rounded. count = 0 gives mean 0, m2 0.
    */
   momentsByChannel(
     dtype: FloatDType,
     mean: Pointer,
+    rest: Pointer,
     m2: Pointer,
     x: Pointer,
     outer: number,
@@ -292,6 +294,7 @@ export interface NormKernels {
     channels: number,
     inner: number,
     mean: Pointer,
+    rest: Pointer,
     invstd: Pointer,
     weight: Pointer,
     bias: Pointer,
@@ -312,17 +315,19 @@ export interface NormKernels {
     channels: number,
     inner: number,
     mean: Pointer,
+    rest: Pointer,
     invstd: Pointer,
     weight: Pointer,
     batchStatistics: boolean,
   ): void;
   /**
-   * mean[r], and invstd[r] = 1 / √(m2 / length + eps) with the biased variance. In all kernels by rows `mean` may be 0: then the rows are not
-   * centred, m2 = Σ x² (RMS norm).
+   * mean[r], rest[r], which is what rounding the mean lost, and invstd[r] = 1 / √(m2 / length + eps) with the biased variance. In all kernels
+   * by rows `mean` may be 0: then the rows are not centred, m2 = Σ x² (RMS norm).
    */
   momentsByRow(
     dtype: FloatDType,
     mean: Pointer,
+    rest: Pointer,
     invstd: Pointer,
     x: Pointer,
     rows: number,
@@ -335,6 +340,7 @@ export interface NormKernels {
     x: Pointer,
     shape: RowShape,
     mean: Pointer,
+    rest: Pointer,
     invstd: Pointer,
     weight: Pointer,
     bias: Pointer,
@@ -349,6 +355,7 @@ export interface NormKernels {
     x: Pointer,
     shape: RowShape,
     mean: Pointer,
+    rest: Pointer,
     invstd: Pointer,
     weight: Pointer,
   ): void;

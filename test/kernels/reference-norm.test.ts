@@ -52,24 +52,24 @@ describe.each(floats)("%s", (dtype) => {
       expect(mismatch(actual, golden.data as Items, tolerance, bits ? 0 : 1)).toBeUndefined();
     };
     for (const step of steps) {
-      const [mean, m2, invstd, gw, gb] = Array.from({ length: 5 }, () => empty(channels));
+      const [mean, rest, m2, invstd, gw, gb] = Array.from({ length: 6 }, () => empty(channels));
       const [x, g, y, gx] = [put(step.x), put(step.g), empty(n), empty(n)];
-      kernels.momentsByChannel(dtype, mean, m2, x, outer, channels, inner);
+      kernels.momentsByChannel(dtype, mean, rest, m2, x, outer, channels, inner);
       kernels.finishMoments(dtype, invstd, runningMean, runningVar, mean, m2, channels, outer * inner, 1e-5, 0.1);
-      kernels.normalizeByChannel(dtype, y, x, outer, channels, inner, mean, invstd, w, b);
+      kernels.normalizeByChannel(dtype, y, x, outer, channels, inner, mean, rest, invstd, w, b);
       check(mean, step.mean);
       check(invstd, step.invstd);
       check(runningMean, step.runningMean);
       check(runningVar, step.runningVar);
       check(y, step.y);
-      kernels.normalizeByChannelGrad(dtype, gx, gw, gb, g, x, outer, channels, inner, mean, invstd, w, true);
+      kernels.normalizeByChannelGrad(dtype, gx, gw, gb, g, x, outer, channels, inner, mean, rest, invstd, w, true);
       check(gx, step.gx);
       if (weight) {
         check(gw, step.gw);
         check(gb, step.gb);
       }
       kernels.invstd(dtype, invstd, runningVar, channels, 1e-5);
-      kernels.normalizeByChannel(dtype, y, x, outer, channels, inner, runningMean, invstd, w, b);
+      kernels.normalizeByChannel(dtype, y, x, outer, channels, inner, runningMean, 0, invstd, w, b);
       check(y, step.eval);
     }
   });
@@ -77,7 +77,7 @@ describe.each(floats)("%s", (dtype) => {
   test.each(rowNorms)("$name: moments, output, gradients", (c) => {
     const { rows, channels, inner, groups } = c.shape;
     const n = rows * channels * inner;
-    const [mean, invstd, y, gx] = [empty(rows), empty(rows), empty(n), empty(n)];
+    const [mean, rest, invstd, y, gx] = [empty(rows), empty(rows), empty(rows), empty(n), empty(n)];
     const [gw, gb] = [empty(groups * channels), empty(groups * channels)];
     const [x, g, w, b] = [put(c.x), put(c.g), put(c.weight), put(c.bias)];
     const tolerance = dtype === "float32" ? 2e-6 : 1e-12;
@@ -85,36 +85,36 @@ describe.each(floats)("%s", (dtype) => {
       const actual = arena.read(dtype, pointer, golden.data.length);
       expect(mismatch(actual, golden.data as Items, tolerance, 1)).toBeUndefined();
     };
-    kernels.momentsByRow(dtype, mean, invstd, x, rows, channels * inner, 1e-5);
+    kernels.momentsByRow(dtype, mean, rest, invstd, x, rows, channels * inner, 1e-5);
     check(mean, c.mean);
     check(invstd, c.invstd);
-    kernels.normalizeByRow(dtype, y, x, c.shape, mean, invstd, w, b);
+    kernels.normalizeByRow(dtype, y, x, c.shape, mean, rest, invstd, w, b);
     check(y, c.y);
-    kernels.normalizeByRowGrad(dtype, gx, gw, gb, g, x, c.shape, mean, invstd, w);
+    kernels.normalizeByRowGrad(dtype, gx, gw, gb, g, x, c.shape, mean, rest, invstd, w);
     check(gx, c.gx);
     if (!c.weight) return;
     check(gw, c.gw);
     check(gb, c.gb);
     const [onlyW, onlyX] = [empty(groups * channels), empty(n)];
-    kernels.normalizeByRowGrad(dtype, 0, onlyW, 0, g, x, c.shape, mean, invstd, w);
+    kernels.normalizeByRowGrad(dtype, 0, onlyW, 0, g, x, c.shape, mean, rest, invstd, w);
     check(onlyW, c.gw);
-    kernels.normalizeByRowGrad(dtype, onlyX, 0, 0, g, x, c.shape, mean, invstd, w);
+    kernels.normalizeByRowGrad(dtype, onlyX, 0, 0, g, x, c.shape, mean, rest, invstd, w);
     check(onlyX, c.gx);
   });
 
   test("with fixed statistics the gradient is g·invstd·weight, even where x is infinite", () => {
     const [g, x, gx] = [arena.put(dtype, [1, 2, -3, 4]), arena.put(dtype, [5, Infinity, 7, 8]), empty(4)];
     const [mean, invstd, w] = [arena.put(dtype, [1, 2]), arena.put(dtype, [0.5, 2]), arena.put(dtype, [3, -1])];
-    kernels.normalizeByChannelGrad(dtype, gx, 0, 0, g, x, 1, 2, 2, mean, invstd, w, false);
+    kernels.normalizeByChannelGrad(dtype, gx, 0, 0, g, x, 1, 2, 2, mean, 0, invstd, w, false);
     expect([...arena.read(dtype, gx, 4)]).toEqual([1.5, 3, 6, -8]);
   });
 
   test("variance 0 with eps 0 gives invstd 0, and no values give mean 0 and m2 0", () => {
-    const [mean, m2, invstd] = [empty(1), empty(1), empty(1)];
-    kernels.momentsByChannel(dtype, mean, m2, arena.put(dtype, [3, 3, 3, 3]), 2, 1, 2);
+    const [mean, rest, m2, invstd] = [empty(1), empty(1), empty(1), empty(1)];
+    kernels.momentsByChannel(dtype, mean, rest, m2, arena.put(dtype, [3, 3, 3, 3]), 2, 1, 2);
     kernels.finishMoments(dtype, invstd, 0, 0, mean, m2, 1, 4, 0, 0.1);
     expect(Number(arena.read(dtype, invstd, 1)[0])).toBe(0);
-    kernels.momentsByChannel(dtype, mean, m2, empty(0), 0, 1, 5);
+    kernels.momentsByChannel(dtype, mean, rest, m2, empty(0), 0, 1, 5);
     expect([arena.read(dtype, mean, 1)[0], arena.read(dtype, m2, 1)[0]]).toEqual([0, 0]);
   });
 
@@ -125,8 +125,8 @@ describe.each(floats)("%s", (dtype) => {
       [1, 4],
       [4, 1],
     ]) {
-      const [mean, m2] = [empty(1), empty(1)];
-      kernels.momentsByChannel(dtype, mean, m2, x, outer, 1, inner);
+      const [mean, rest, m2] = [empty(1), empty(1), empty(1)];
+      kernels.momentsByChannel(dtype, mean, rest, m2, x, outer, 1, inner);
       expect([arena.read(dtype, mean, 1)[0], arena.read(dtype, m2, 1)[0]]).toEqual([10000.5, 1]);
     }
   });

@@ -98,11 +98,26 @@ const CASES: Readonly<Record<string, () => Case>> = {
       () => {
         const n = outer * c * inner;
         const [x, g, weight, bias] = [input(n), input(n, 2), input(c, 3), input(c, 4)];
-        return writing([c, c, c, n, n, c, c, c], (k, mean, m2, invstd, y, gx, gWeight, gBias, sums) => {
-          k.momentsByChannel("float32", mean, m2, x, outer, c, inner);
+        return writing([c, c, c, c, n, n, c, c, c], (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums) => {
+          k.momentsByChannel("float32", mean, rest, m2, x, outer, c, inner);
           k.finishMoments("float32", invstd, 0, 0, mean, m2, c, outer * inner, 1e-5, 0);
-          k.normalizeByChannel("float32", y, x, outer, c, inner, mean, invstd, weight, bias);
-          k.normalizeByChannelGrad("float32", gx, gWeight, gBias, g, x, outer, c, inner, mean, invstd, weight, true);
+          k.normalizeByChannel("float32", y, x, outer, c, inner, mean, rest, invstd, weight, bias);
+          k.normalizeByChannelGrad(
+            "float32",
+            gx,
+            gWeight,
+            gBias,
+            g,
+            x,
+            outer,
+            c,
+            inner,
+            mean,
+            rest,
+            invstd,
+            weight,
+            true,
+          );
           k.sumByChannel("float32", sums, x, outer, c, inner);
         });
       },
@@ -116,10 +131,10 @@ const CASES: Readonly<Record<string, () => Case>> = {
         const c = groups * channels;
         const s = { rows, groups, channels, inner };
         const [x, g, weight, bias] = [input(n), input(n, 2), input(c, 3), input(c, 4)];
-        return writing([rows, rows, n, n, c, c], (k, mean, invstd, y, gx, gWeight, gBias) => {
-          k.momentsByRow("float32", mean, invstd, x, rows, channels * inner, 1e-5);
-          k.normalizeByRow("float32", y, x, s, mean, invstd, weight, bias);
-          k.normalizeByRowGrad("float32", gx, gWeight, gBias, g, x, s, mean, invstd, weight);
+        return writing([rows, rows, rows, n, n, c, c], (k, mean, rest, invstd, y, gx, gWeight, gBias) => {
+          k.momentsByRow("float32", mean, rest, invstd, x, rows, channels * inner, 1e-5);
+          k.normalizeByRow("float32", y, x, s, mean, rest, invstd, weight, bias);
+          k.normalizeByRowGrad("float32", gx, gWeight, gBias, g, x, s, mean, rest, invstd, weight);
         });
       },
     ]),

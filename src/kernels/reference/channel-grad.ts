@@ -60,6 +60,7 @@ export function normalizeByChannelGrad(
   channels: number,
   inner: number,
   mean: Pointer,
+  rest: Pointer,
   invstd: Pointer,
   weight: Pointer,
   batchStatistics: boolean,
@@ -69,11 +70,12 @@ export function normalizeByChannelGrad(
   const add = single ? addPlaneOfLanes : addPlane;
   const [o, gi, xi] = [position(dtype, gx), position(dtype, g), position(dtype, x)];
   const [m, s, w] = [position(dtype, mean), position(dtype, invstd), position(dtype, weight)];
+  const l = position(dtype, rest);
   const [gw, gb] = [position(dtype, gWeight), position(dtype, gBias)];
   const count = round(single, outer * inner);
   const sums = new Float64Array(2);
   for (let c = 0; c < channels; c++) {
-    const average = v[m + c];
+    const average = v[m + c] + (inner > 1 || rest === 0 ? 0 : v[l + c]);
     const scale = v[s + c];
     sums.fill(0);
     for (let n = 0; n < outer; n++) {

@@ -8,6 +8,7 @@ import { floats, position } from "./views.ts";
 function momentsByChannel(
   dtype: FloatDType,
   mean: Pointer,
+  rest: Pointer,
   m2: Pointer,
   x: Pointer,
   outer: number,
@@ -15,7 +16,8 @@ function momentsByChannel(
   inner: number,
 ): void {
   const v = floats(dtype);
-  const [m, s, first] = [position(dtype, mean), position(dtype, m2), position(dtype, x)];
+  const [m, l] = [position(dtype, mean), position(dtype, rest)];
+  const [s, first] = [position(dtype, m2), position(dtype, x)];
   const count = outer * inner;
   // PyTorch's contiguous kernel takes the deviations from the rounded mean and rounds each; elsewhere nothing is
   // rounded but the result.
@@ -36,6 +38,7 @@ function momentsByChannel(
       }
     }
     v[m + c] = average;
+    v[l + c] = average - v[m + c];
     v[s + c] = squares;
   }
 }
@@ -82,6 +85,7 @@ function normalizeByChannel(
   channels: number,
   inner: number,
   mean: Pointer,
+  rest: Pointer,
   invstdPointer: Pointer,
   weight: Pointer,
   bias: Pointer,
@@ -90,9 +94,17 @@ function normalizeByChannel(
   const single = dtype === "float32";
   const [o, first, m] = [position(dtype, y), position(dtype, x), position(dtype, mean)];
   const [s, w, b] = [position(dtype, invstdPointer), position(dtype, weight), position(dtype, bias)];
+  const l = position(dtype, rest);
   for (let c = 0; c < channels; c++) {
+    const shiftAfter = bias === 0 ? 0 : v[b + c];
+    if (inner === 1) {
+      const average = v[m + c] + (rest === 0 ? 0 : v[l + c]);
+      const scale = v[s + c] * (weight === 0 ? 1 : v[w + c]);
+      for (let n = 0, i = c; n < outer; n++, i += channels) v[o + i] = (v[first + i] - average) * scale + shiftAfter;
+      continue;
+    }
     const scale = round(single, v[s + c] * (weight === 0 ? 1 : v[w + c]));
-    const shift = fma(single, -v[m + c], scale, bias === 0 ? 0 : v[b + c]);
+    const shift = fma(single, -v[m + c], scale, shiftAfter);
     for (let n = 0; n < outer; n++) {
       const row = (n * channels + c) * inner;
       for (let i = row; i < row + inner; i++) v[o + i] = fma(single, v[first + i], scale, shift);

@@ -9,6 +9,7 @@ import { floats, position } from "./views.ts";
 function momentsByRow(
   dtype: FloatDType,
   mean: Pointer,
+  rest: Pointer,
   invstd: Pointer,
   x: Pointer,
   rows: number,
@@ -16,7 +17,8 @@ function momentsByRow(
   eps: number,
 ): void {
   const v = floats(dtype);
-  const [m, s, first] = [position(dtype, mean), position(dtype, invstd), position(dtype, x)];
+  const [m, l] = [position(dtype, mean), position(dtype, rest)];
+  const [s, first] = [position(dtype, invstd), position(dtype, x)];
   for (let r = 0; r < rows; r++) {
     const row = first + r * length;
     let sum = 0;
@@ -24,7 +26,10 @@ function momentsByRow(
     const average = sum / length;
     let squares = 0;
     for (let i = row; i < row + length; i++) squares += (v[i] - average) ** 2;
-    if (mean !== 0) v[m + r] = average;
+    if (mean !== 0) {
+      v[m + r] = average;
+      v[l + r] = average - v[m + r];
+    }
     v[s + r] = 1 / Math.sqrt(squares / length + eps);
   }
 }
@@ -35,16 +40,18 @@ function normalizeByRow(
   x: Pointer,
   shape: RowShape,
   mean: Pointer,
+  rest: Pointer,
   invstd: Pointer,
   weight: Pointer,
   bias: Pointer,
 ): void {
   const { rows, groups, channels, inner } = shape;
   const v = floats(dtype);
-  const [o, first, m] = [position(dtype, y), position(dtype, x), position(dtype, mean)];
+  const [o, first] = [position(dtype, y), position(dtype, x)];
+  const [m, l] = [position(dtype, mean), position(dtype, rest)];
   const [s, w, b] = [position(dtype, invstd), position(dtype, weight), position(dtype, bias)];
   for (let r = 0, at = 0; r < rows; r++) {
-    const average = mean === 0 ? 0 : v[m + r];
+    const average = mean === 0 ? 0 : v[m + r] + v[l + r];
     const own = (r % groups) * channels;
     for (let c = 0; c < channels; c++) {
       const scale = v[s + r] * (weight === 0 ? 1 : v[w + own + c]);
@@ -63,18 +70,20 @@ function normalizeByRowGrad(
   x: Pointer,
   shape: RowShape,
   mean: Pointer,
+  rest: Pointer,
   invstd: Pointer,
   weight: Pointer,
 ): void {
   const { rows, groups, channels, inner } = shape;
   const v = floats(dtype);
   const [o, gi, xi] = [position(dtype, gx), position(dtype, g), position(dtype, x)];
-  const [m, s, w] = [position(dtype, mean), position(dtype, invstd), position(dtype, weight)];
+  const [m, l] = [position(dtype, mean), position(dtype, rest)];
+  const [s, w] = [position(dtype, invstd), position(dtype, weight)];
   const weightSums = new Float64Array(groups * channels);
   const biasSums = new Float64Array(groups * channels);
   const length = channels * inner;
   for (let r = 0; r < rows; r++) {
-    const average = mean === 0 ? 0 : v[m + r];
+    const average = mean === 0 ? 0 : v[m + r] + v[l + r];
     const scale = v[s + r];
     const own = (r % groups) * channels;
     let sum = 0;

@@ -4,6 +4,7 @@ import type { Heap } from "../heap.ts";
 
 type MomentsByChannel = (
   mean: Pointer,
+  rest: Pointer,
   m2: Pointer,
   x: Pointer,
   outer: number,
@@ -28,7 +29,9 @@ type AffineByChannel = (
   alpha: Pointer,
   beta: Pointer,
   channels: number,
+  inner: number,
   mean: Pointer,
+  rest: Pointer,
   invstd: Pointer,
   weight: Pointer,
   bias: Pointer,
@@ -40,6 +43,7 @@ type ScaleByChannel = (
   rows: number,
   channels: number,
   inner: number,
+  mean: Pointer,
   alpha: Pointer,
   beta: Pointer,
   fused: boolean,
@@ -55,12 +59,21 @@ type NormalizeByChannelGrad = (
   inner: number,
   all: number,
   mean: Pointer,
+  rest: Pointer,
   invstd: Pointer,
   weight: Pointer,
   batchStatistics: boolean,
   scratch: Pointer,
 ) => void;
-type MomentsByRow = (mean: Pointer, invstd: Pointer, x: Pointer, rows: number, length: number, eps: number) => void;
+type MomentsByRow = (
+  mean: Pointer,
+  rest: Pointer,
+  invstd: Pointer,
+  x: Pointer,
+  rows: number,
+  length: number,
+  eps: number,
+) => void;
 type NormalizeByRow = (
   y: Pointer,
   x: Pointer,
@@ -69,6 +82,7 @@ type NormalizeByRow = (
   channels: number,
   inner: number,
   mean: Pointer,
+  rest: Pointer,
   invstd: Pointer,
   weight: Pointer,
   bias: Pointer,
@@ -82,6 +96,7 @@ type NormalizeByRowGrad = (
   channels: number,
   inner: number,
   mean: Pointer,
+  rest: Pointer,
   invstd: Pointer,
   weight: Pointer,
   sums: Pointer,
@@ -145,9 +160,11 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
   }
 
   return {
-    momentsByChannel(dtype, mean, m2, x, outer, channels, inner) {
+    momentsByChannel(dtype, mean, rest, m2, x, outer, channels, inner) {
       const kernel = is32(dtype) ? wasm.momentsByChannelF32 : wasm.momentsByChannelF64;
-      withScratch(64 + 16 * channels, (scratch) => kernel(mean, m2, x, outer, channels, inner, channels, scratch));
+      withScratch(64 + 16 * channels, (scratch) =>
+        kernel(mean, rest, m2, x, outer, channels, inner, channels, scratch),
+      );
     },
     finishMoments(dtype, invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum) {
       const kernel = is32(dtype) ? wasm.finishMomentsF32 : wasm.finishMomentsF64;
@@ -157,13 +174,13 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
       const kernel = is32(dtype) ? wasm.invstdF32 : wasm.invstdF64;
       kernel(out, variance, n, eps);
     },
-    normalizeByChannel(dtype, y, x, outer, channels, inner, mean, invstd, weight, bias) {
+    normalizeByChannel(dtype, y, x, outer, channels, inner, mean, rest, invstd, weight, bias) {
       const prepare = is32(dtype) ? wasm.affineByChannelF32 : wasm.affineByChannelF64;
       const kernel = is32(dtype) ? wasm.scaleByChannelF32 : wasm.scaleByChannelF64;
       withScratch(16 * channels, (alpha) => {
         const beta = alpha + 8 * channels;
-        prepare(alpha, beta, channels, mean, invstd, weight, bias);
-        kernel(y, x, 0, inner === 1 ? outer : outer * channels, channels, inner, alpha, beta, fused);
+        prepare(alpha, beta, channels, inner, mean, rest, invstd, weight, bias);
+        kernel(y, x, 0, inner === 1 ? outer : outer * channels, channels, inner, mean, alpha, beta, fused);
       });
     },
     normalizeByChannelGrad(
@@ -177,6 +194,7 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
       channels,
       inner,
       mean,
+      rest,
       invstd,
       weight,
       batchStatistics,
@@ -194,6 +212,7 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
           inner,
           channels,
           mean,
+          rest,
           invstd,
           weight,
           batchStatistics,
@@ -201,15 +220,15 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
         ),
       );
     },
-    momentsByRow(dtype, mean, invstd, x, rows, length, eps) {
+    momentsByRow(dtype, mean, rest, invstd, x, rows, length, eps) {
       const kernel = is32(dtype) ? wasm.momentsByRowF32 : wasm.momentsByRowF64;
-      kernel(mean, invstd, x, rows, length, eps);
+      kernel(mean, rest, invstd, x, rows, length, eps);
     },
-    normalizeByRow(dtype, y, x, shape, mean, invstd, weight, bias) {
+    normalizeByRow(dtype, y, x, shape, mean, rest, invstd, weight, bias) {
       const kernel = is32(dtype) ? wasm.normalizeByRowF32 : wasm.normalizeByRowF64;
-      kernel(y, x, shape.rows, shape.groups, shape.channels, shape.inner, mean, invstd, weight, bias);
+      kernel(y, x, shape.rows, shape.groups, shape.channels, shape.inner, mean, rest, invstd, weight, bias);
     },
-    normalizeByRowGrad(dtype, gx, gWeight, gBias, g, x, shape, mean, invstd, weight) {
+    normalizeByRowGrad(dtype, gx, gWeight, gBias, g, x, shape, mean, rest, invstd, weight) {
       const { rows, groups, channels, inner } = shape;
       const kernel = is32(dtype) ? wasm.normalizeByRowGradF32 : wasm.normalizeByRowGradF64;
       const finish = is32(dtype) ? wasm.finishRowGradF32 : wasm.finishRowGradF64;
@@ -219,7 +238,7 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
       withScratch(16 + 16 * weights * parts, (scratch) => {
         const needsSums = inner > 1 || gWeight !== 0 || gBias !== 0;
         const sums = needsSums ? scratch + 16 : 0;
-        kernel(gx, g, x, rows, groups, channels, inner, mean, invstd, weight, sums, perPart, 0, parts, scratch);
+        kernel(gx, g, x, rows, groups, channels, inner, mean, rest, invstd, weight, sums, perPart, 0, parts, scratch);
         if (needsSums) finish(gWeight, gBias, sums, weights, parts);
       });
     },

@@ -168,12 +168,13 @@ const scaleByChannel: Split = {
 };
 
 const momentsByRow = (bytes: number): Split => ({
-  items: 3,
-  work: (args) => 2 * args[4],
+  items: 4,
+  work: (args) => 2 * args[5],
   steps(args, steps) {
     steps[0] = optional(args[0], bytes);
-    steps[1] = bytes;
-    steps[2] = args[4] * bytes;
+    steps[1] = optional(args[1], bytes);
+    steps[2] = bytes;
+    steps[3] = args[5] * bytes;
   },
 });
 
@@ -186,26 +187,27 @@ const normalizeByRow = (bytes: number): Split => ({
     steps[0] = args[4] * args[5] * bytes;
     steps[1] = steps[0];
     steps[6] = optional(args[6], bytes);
-    steps[7] = bytes;
+    steps[7] = optional(args[7], bytes);
+    steps[8] = bytes;
   },
 });
 
 /** Its parts have sums of their own already. */
 const normalizeByRowGrad: Split = {
-  items: 13,
-  work: (args) => 3 * args[11] * args[5] * args[6],
-  scratch: 14,
+  items: 14,
+  work: (args) => 3 * args[12] * args[5] * args[6],
+  scratch: 15,
   scratchBytes: () => 64,
   steps(_args, steps) {
-    steps[12] = 1;
+    steps[13] = 1;
   },
 };
 
 const norms: Record<string, Split> = {
   ...floats("sumByChannel", (bytes) => channels(3, [1], [0], bytes, 1, 6, 8)),
-  ...floats("momentsByChannel", (bytes) => channels(4, [2], [0, 1], bytes, 2, 7, 16)),
+  ...floats("momentsByChannel", (bytes) => channels(5, [3], [0, 1, 2], bytes, 2, 8, 16)),
   ...floats("scaleByChannel", () => scaleByChannel),
-  ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4], [1, 2, 9, 10, 11], bytes, 4, 13, 40)),
+  ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4], [1, 2, 9, 10, 11, 12], bytes, 4, 14, 40)),
   ...floats("momentsByRow", momentsByRow),
   ...floats("normalizeByRow", normalizeByRow),
   ...floats("normalizeByRowGrad", () => normalizeByRowGrad),

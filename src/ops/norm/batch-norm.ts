@@ -17,17 +17,17 @@ export interface RunningStatistics {
   readonly momentum: number;
 }
 
-/** Mean and 1 / √(variance + eps) of every channel. Where they are given rather than taken from the input, `given` is the variance. */
-interface ChannelStatistics {
+/** What a channel is normalized by, [C]: its mean, what rounding the mean lost where that is known, and 1 / √(variance + eps). */
+export interface ChannelStatistics {
   readonly mean: Tensor;
+  readonly rest: Tensor | null;
   readonly invstd: Tensor;
-  readonly given: Tensor | null;
 }
 
 const NO_TAIL: Tail = { residual: null, activation: null };
 
-/** α = invstd·weight, β = −mean·α + bias, y = α·x + β, lying as x; no history. */
-export function scaleAndShift(x: Tensor, { weight, bias }: Affine, mean: Tensor, invstd: Tensor): Tensor {
+/** y = (x − mean)·invstd·weight + bias, lying as x; no history. */
+export function scaleAndShift(x: Tensor, { weight, bias }: Affine, { mean, rest, invstd }: ChannelStatistics): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
   const scale = weight && packed(weight);
@@ -41,6 +41,7 @@ export function scaleAndShift(x: Tensor, { weight, bias }: Affine, mean: Tensor,
     channels,
     inner,
     mean.pointer,
+    rest?.pointer ?? 0,
     invstd.pointer,
     scale?.pointer ?? 0,
     shift?.pointer ?? 0,
@@ -60,8 +61,7 @@ export function channelGradients(
   g: Tensor,
   x: Tensor,
   weight: Tensor | null,
-  mean: Tensor,
-  invstd: Tensor,
+  { mean, rest, invstd }: ChannelStatistics,
   ofBatch: boolean,
   needs: Needs,
 ): { x: Tensor | null; weight: Tensor | null; bias: Tensor | null } {
@@ -82,6 +82,7 @@ export function channelGradients(
     channels,
     inner,
     mean.pointer,
+    rest?.pointer ?? 0,
     invstd.pointer,
     scale?.pointer ?? 0,
     ofBatch,
@@ -100,12 +101,22 @@ export function exactInvstd(variance: Tensor, eps: number): Tensor {
   return out;
 }
 
-/** Scale, shift and tail after the moments: the part that batch and given statistics share. `x` comes from byChannels. */
-function normalize(x: Tensor, affine: Affine, statistics: ChannelStatistics, eps: number, tail: Tail): Tensor {
-  const { mean, invstd, given } = statistics;
+/**
+ * Scale, shift and tail after the moments: the part that batch and given statistics share. `x` comes from byChannels; where the statistics are not its own, `given`
+ * is their variance.
+ */
+function normalize(
+  x: Tensor,
+  affine: Affine,
+  statistics: ChannelStatistics,
+  given: Tensor | null,
+  eps: number,
+  tail: Tail,
+): Tensor {
+  const { mean, rest, invstd } = statistics;
   const { weight, bias } = affine;
   const { residual, activation } = tail;
-  const y = scaleAndShift(x, affine, mean, invstd);
+  const y = scaleAndShift(x, affine, statistics);
   applyTail(y, tail);
   const inputs = [x, weight, bias, residual];
   // What was given may serve other calls; its root is found again in backward.
@@ -121,18 +132,25 @@ function normalize(x: Tensor, affine: Affine, statistics: ChannelStatistics, eps
       const found = differentiableGradients([{ x, g: before, positions: channelPositions(x) }], affine, moments);
       return [found.x[0], found.weight, found.bias, before];
     }
-    const root = given ? exactInvstd(given, eps) : invstd;
-    const before = tailGrad(g, y, tail, () => scaleAndShift(x, affine, mean, root));
+    const exact = given ? { mean, rest, invstd: exactInvstd(given, eps) } : statistics;
+    const before = tailGrad(g, y, tail, () => scaleAndShift(x, affine, exact));
     const wanted = { x: needs[0], weight: needs[1], bias: needs[2] };
-    const found = channelGradients(before, x, weight, mean, root, !given, wanted);
-    if (given) root.storage.release();
+    const found = channelGradients(before, x, weight, exact, !given, wanted);
+    if (given) exact.invstd.storage.release();
     if (before !== g && !needs[3]) before.storage.release();
     return [found.x, found.weight, found.bias, needs[3] ? before : null];
   };
   const read = readByTail(tail);
   const saved = [x, weight, read === "output" ? y : null, ...(read === "input" ? [bias, residual] : [])];
   const kept = [...saved, ...(given ? [mean, given] : [])].filter((tensor) => tensor !== null);
-  return record("NativeBatchNormBackward0", y, inputs, compute, kept, given ? [] : [mean, invstd]);
+  return record(
+    "NativeBatchNormBackward0",
+    y,
+    inputs,
+    compute,
+    kept,
+    given ? [] : [mean, rest, invstd].filter((tensor) => tensor !== null),
+  );
 }
 
 /**
@@ -150,10 +168,9 @@ export function batchNormTrain(
   const input = byChannels(x);
   const { outer, channels, inner } = channelView(input);
   const count = outer * inner;
-  const mean = emptyTensor([channels], dtype);
-  const invstd = emptyTensor([channels], dtype);
-  const m2 = emptyTensor([channels], dtype);
-  backend().momentsByChannel(dtype, mean.pointer, m2.pointer, input.pointer, outer, channels, inner);
+  const [mean, rest, m2, invstd] = Array.from({ length: 4 }, () => emptyTensor([channels], dtype));
+  const moments = [mean.pointer, rest.pointer, m2.pointer] as const;
+  backend().momentsByChannel(dtype, ...moments, input.pointer, outer, channels, inner);
   // An empty batch says nothing about the data: the running statistics stay, and nothing is divided by its count.
   const update = count > 0 ? running : null;
   backend().finishMoments(
@@ -173,7 +190,7 @@ export function batchNormTrain(
     update.variance.storage.version++;
   }
   m2.storage.release();
-  return normalize(input, affine, { mean, invstd, given: null }, eps, tail);
+  return normalize(input, affine, { mean, rest, invstd }, null, eps, tail);
 }
 
 /** Batch normalization by given statistics, over [N, C, …]: evaluation. */
@@ -190,5 +207,5 @@ export function batchNormEval(
   const invstd = emptyTensor(variance.shape, dtype);
   const given = packed(variance);
   backend().invstd(dtype, invstd.pointer, given.pointer, variance.numel, eps);
-  return normalize(input, affine, { mean: packed(mean), invstd, given }, eps, tail);
+  return normalize(input, affine, { mean: packed(mean), rest: null, invstd }, given, eps, tail);
 }

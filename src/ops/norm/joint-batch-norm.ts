@@ -49,10 +49,11 @@ function momentsOf({ x, mask }: JointPart): Moments {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
   const double = (t: Tensor) => convert(t, "float64");
-  const [mean, m2] = [emptyTensor([channels], dtype), emptyTensor([channels], dtype)];
+  const [mean, rest, m2] = Array.from({ length: 3 }, () => emptyTensor([channels], dtype));
   if (!mask) {
-    backend().momentsByChannel(dtype, mean.pointer, m2.pointer, x.pointer, outer, channels, inner);
-    return { count: filled([1], "float64", outer * inner), mean: double(mean), m2: double(m2) };
+    const moments = [mean.pointer, rest.pointer, m2.pointer] as const;
+    backend().momentsByChannel(dtype, ...moments, x.pointer, outer, channels, inner);
+    return { count: filled([1], "float64", outer * inner), mean: add(double(mean), double(rest)), m2: double(m2) };
   }
   const counted = overChannels(mask);
   const sumCounted = (out: Tensor, t: Tensor) => {
@@ -63,7 +64,8 @@ function momentsOf({ x, mask }: JointPart): Moments {
   const count = reshape(double(sum(mask)), [1]);
   const average = div(sumCounted(mean, x), maximum(count, scalarTensor(1, "float64")));
   const rounded = convert(average, dtype);
-  const deviation = scaleAndShift(x, { weight: null, bias: null }, rounded, filled([channels], dtype, 1));
+  const unscaled = { mean: rounded, rest: null, invstd: filled([channels], dtype, 1) };
+  const deviation = scaleAndShift(x, { weight: null, bias: null }, unscaled);
   return { count, mean: double(rounded), m2: sumCounted(m2, square(deviation)) };
 }
 
@@ -110,17 +112,20 @@ export function batchNormJoint(
   const { weight, bias } = affine;
   const inputs = parts.map(({ x, mask }) => ({ x: byChannels(x), mask }));
   const dtype = floatDType(parts[0].x.dtype, "batch_norm");
-  const [mean, invstd, count] = noGrad(() =>
+  const [mean, rest, invstd, count] = noGrad(() =>
     tidy(() => {
       const local = merge(inputs.map(momentsOf));
       const moments = collective ? mergeRanks(local, collective) : local;
       if (running) update(running, moments);
       const atLeastOne = maximum(moments.count, scalarTensor(1, "float64"));
       const variance = convert(div(moments.m2, atLeastOne), dtype);
-      return [convert(moments.mean, dtype), exactInvstd(variance, eps), convert(atLeastOne, dtype)];
+      const mean = convert(moments.mean, dtype);
+      const rest = convert(sub(moments.mean, convert(mean, "float64")), dtype);
+      return [mean, rest, exactInvstd(variance, eps), convert(atLeastOne, dtype)];
     }),
   );
-  const outputs = inputs.map(({ x }) => scaleAndShift(x, affine, mean, invstd));
+  const statistics = { mean, rest, invstd };
+  const outputs = inputs.map(({ x }) => scaleAndShift(x, affine, statistics));
 
   const again = (gradients: readonly (Tensor | null)[]) => {
     if (collective) {
@@ -146,7 +151,7 @@ export function batchNormJoint(
       const wanted = (i: number) => ({ x: needsX[i], weight: true, bias: true });
       const direct = inputs.map(({ x }, i) => {
         const g = gradients[i];
-        return g && channelGradients(packedAs(g, x.strides), x, weight, mean, invstd, false, wanted(i));
+        return g && channelGradients(packedAs(g, x.strides), x, weight, statistics, false, wanted(i));
       });
       const zero = filled(mean.shape, dtype, 0);
       const total = (name: "weight" | "bias") =>
@@ -174,7 +179,7 @@ export function batchNormJoint(
       bias: mul(scale, narrow(shares, 0, 0, c)),
     };
     return inputs.map(({ x, mask }, i) => {
-      const all = scaleAndShift(x, correction, mean, invstd);
+      const all = scaleAndShift(x, correction, statistics);
       const counted = mask ? where(overChannels(mask), all, 0) : all;
       const before = direct[i];
       return before ? sub(before, counted) : neg(counted);
@@ -183,6 +188,6 @@ export function batchNormJoint(
 
   const xs = inputs.map(({ x }) => x);
   const saved = [...xs, ...inputs.map(({ mask }) => mask), weight].filter((tensor) => tensor !== null);
-  recordMany("JointBatchNormBackward0", outputs, [...xs, weight, bias], compute, saved, [mean, invstd, count]);
+  recordMany("JointBatchNormBackward0", outputs, [...xs, weight, bias], compute, saved, [mean, rest, invstd, count]);
   return outputs;
 }

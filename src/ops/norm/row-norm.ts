@@ -33,16 +33,19 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm
   const scale = weight && packed(weight);
   const shift = bias && packed(bias);
   const mean = centred ? emptyTensor([rows], dtype) : null;
+  const rest = centred ? emptyTensor([rows], dtype) : null;
   const invstd = emptyTensor([rows], dtype);
   const y = emptyTensor(x.shape, dtype);
   const kernels = backend();
-  kernels.momentsByRow(dtype, mean?.pointer ?? 0, invstd.pointer, input.pointer, rows, length, eps);
+  const [m, l] = [mean?.pointer ?? 0, rest?.pointer ?? 0];
+  kernels.momentsByRow(dtype, m, l, invstd.pointer, input.pointer, rows, length, eps);
   kernels.normalizeByRow(
     dtype,
     y.pointer,
     input.pointer,
     shape,
-    mean?.pointer ?? 0,
+    m,
+    l,
     invstd.pointer,
     scale?.pointer ?? 0,
     shift?.pointer ?? 0,
@@ -71,6 +74,7 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm
         input.pointer,
         shape,
         mean?.pointer ?? 0,
+        rest?.pointer ?? 0,
         invstd.pointer,
         scale?.pointer ?? 0,
       );
@@ -78,7 +82,7 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm
       return [gx && placed(gx), gWeight, gBias];
     },
     weight ? [x, weight] : [x],
-    [mean, invstd, input === x ? null : input].filter((tensor) => tensor !== null),
+    [mean, rest, invstd, input === x ? null : input].filter((tensor) => tensor !== null),
   );
 }
 
