@@ -3,10 +3,13 @@ import * as nn from "../nn/index.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { NormKind } from "./results.ts";
 
+/** What the networks can be normalized with: what the study compares, and RMS norm. */
+export type NetworkNorm = NormKind | "rms";
+
 /** Groups of group norm in both networks; their widths are multiples of it. */
 export const GROUPS = { mlp: 10, cnn: 4 } as const;
 
-function norm1d(kind: NormKind, features: number): nn.Module[] {
+function norm1d(kind: NetworkNorm, features: number): nn.Module[] {
   switch (kind) {
     case "batch":
       return [new nn.BatchNorm1d(features)];
@@ -14,12 +17,15 @@ function norm1d(kind: NormKind, features: number): nn.Module[] {
       return [new nn.LayerNorm(features)];
     case "group":
       return [new nn.GroupNorm(GROUPS.mlp, features)];
+    case "rms":
+      return [new nn.RMSNorm(features)];
     default:
       return [];
   }
 }
 
-function norm2d(kind: NormKind, channels: number): nn.Module[] {
+/** `size` is the height and width of the images. */
+function norm2d(kind: NetworkNorm, channels: number, size: number): nn.Module[] {
   switch (kind) {
     case "batch":
       return [new nn.BatchNorm2d(channels)];
@@ -30,26 +36,35 @@ function norm2d(kind: NormKind, channels: number): nn.Module[] {
       return [new nn.InstanceNorm2d(channels, { affine: true })];
     case "group":
       return [new nn.GroupNorm(GROUPS.cnn, channels)];
+    case "rms":
+      return [new nn.RMSNorm([channels, size, size])];
     default:
       return [];
   }
 }
+
+/** Whether the normalization adds a number of its own to each unit, so that a bias before it would be idle. */
+const shifts = (kind: NetworkNorm) => kind !== "none" && kind !== "rms";
 
 /** The width of the three hidden layers. */
 export const HIDDEN = 100;
 
 /**
  * The network of Ioffe & Szegedy 2015, section 4.1: 784-100-100-100-10, sigmoid, weights drawn from N(0, std²). The normalization stands between the linear layer and
- * the sigmoid, and takes the place of the linear layer's bias where it has a shift of its own.
+ * the sigmoid, and takes the place of the linear layer's bias where it has a shift of its own. `activation` makes what stands in the sigmoid's place.
  */
-export function mlp(kind: NormKind, std: number): nn.Sequential {
+export function mlp(
+  kind: NetworkNorm,
+  std: number,
+  activation: () => nn.Module = () => new nn.Sigmoid(),
+): nn.Sequential {
   const widths = [784, HIDDEN, HIDDEN, HIDDEN];
   const layers: nn.Module[] = [];
   for (let i = 1; i < widths.length; i++) {
     layers.push(
-      new nn.Linear(widths[i - 1], widths[i], { bias: kind === "none" }),
+      new nn.Linear(widths[i - 1], widths[i], { bias: !shifts(kind) }),
       ...norm1d(kind, widths[i]),
-      new nn.Sigmoid(),
+      activation(),
     );
   }
   layers.push(new nn.Linear(HIDDEN, 10));
@@ -61,17 +76,18 @@ export function mlp(kind: NormKind, std: number): nn.Sequential {
   return new nn.Sequential(...layers);
 }
 
-/** Output channels of the convolutions. */
+/** Output channels of the convolutions, and the height and width of their outputs. */
 const CHANNELS = [8, 16, 32, 32];
+const SIZES = [14, 7, 4, 2];
 
 /**
  * A small convolutional network: four 3 × 3 convolutions of stride 2, each with normalization and ReLU, and a linear layer. They end at 2 × 2 positions, so that a small batch
  * gives batch norm few values a channel, as the last stages of large networks do.
  */
-export function cnn(kind: NormKind): nn.Sequential {
+export function cnn(kind: NetworkNorm): nn.Sequential {
   const layers = CHANNELS.flatMap((channels, i) => [
-    new nn.Conv2d(CHANNELS[i - 1] ?? 1, channels, 3, { stride: 2, padding: 1, bias: kind === "none" }),
-    ...norm2d(kind, channels),
+    new nn.Conv2d(CHANNELS[i - 1] ?? 1, channels, 3, { stride: 2, padding: 1, bias: !shifts(kind) }),
+    ...norm2d(kind, channels, SIZES[i]),
     new nn.ReLU(),
   ]);
   return new nn.Sequential(...layers, new nn.Flatten(), new nn.Linear(4 * 32, 10));
