@@ -2,6 +2,7 @@ import type { Storage } from "../tensor/memory.ts";
 import type { GradFn, GradHook, Tensor } from "../tensor/tensor.ts";
 import { AutogradError } from "../util/errors.ts";
 import { isGradEnabled } from "./mode.ts";
+import { type Attributes, report } from "./trace.ts";
 
 let sequence = 0;
 
@@ -72,6 +73,7 @@ export function needsGrad(...inputs: readonly (Tensor | null | undefined)[]): bo
  *   differentiable operations it can be differentiated again.
  * @param saved tensors whose values backward reads: it refuses to run if one was changed in place since
  * @param own tensors that only backward reads and nobody else sees: their memory goes back as soon as it can
+ * @param attributes what the operation was given beside its inputs, for who traces it
  */
 export function record(
   name: string,
@@ -80,7 +82,9 @@ export function record(
   backward: Backward,
   saved: readonly Tensor[] = [],
   own: readonly Tensor[] = [],
+  attributes?: Attributes,
 ): Tensor {
+  report(name, output, inputs, attributes);
   if (!needsGrad(...inputs)) {
     for (const tensor of own) tensor.storage.release();
     return output;

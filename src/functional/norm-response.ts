@@ -1,3 +1,4 @@
+import { reportAsOne } from "../autograd/trace.ts";
 import { add, div, mul } from "../ops/arithmetic.ts";
 import { pow } from "../ops/binary.ts";
 import { norm } from "../ops/norms.ts";
@@ -45,6 +46,14 @@ export function localResponseNorm(input: Tensor, size: number, options: Response
     );
   }
   if (input.numel === 0) return input;
+  const settings = { size, alpha, beta, k };
+  return reportAsOne("LocalResponseNormBackward0", [input], settings, () => divideByResponse(input, settings));
+}
+
+function divideByResponse(
+  input: Tensor,
+  { size, alpha, beta, k }: { size: number } & Required<ResponseOptions>,
+): Tensor {
   const [n, channels] = input.shape;
   const squares = reshape(square(input), [n, 1, channels, -1]);
   // An even window reaches one channel further down than up: the padding on both sides makes one output too many.

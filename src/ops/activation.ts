@@ -75,7 +75,9 @@ export function leakyRelu(x: Tensor, options: { negativeSlope?: number } = {}): 
   const { negativeSlope = 0.01 } = options;
   checkFloat("leaky_relu_cpu", x);
   const back = gradient("leakyRelu", x, (g) => where(gt(x, 0), g, mul(g, negativeSlope)), negativeSlope);
-  return record("LeakyReluBackward0", unaryKernel("leakyRelu", x, negativeSlope), [x], back, [x]);
+  return record("LeakyReluBackward0", unaryKernel("leakyRelu", x, negativeSlope), [x], back, [x], [], {
+    negativeSlope,
+  });
 }
 
 /**
@@ -151,6 +153,8 @@ export function gelu(x: Tensor, options: { approximate?: "none" | "tanh" } = {})
     [x],
     gradient(op, x, (g) => mul(g, slope(x))),
     [x],
+    [],
+    { approximate },
   );
 }
 
@@ -187,5 +191,5 @@ export function softplus(x: Tensor, options: { beta?: number; threshold?: number
     return where(gt(scaled, threshold), g, mul(g, sigmoid(scaled)));
   };
   const out = unaryKernel("softplus", x, beta, threshold);
-  return record("SoftplusBackward0", out, [x], gradient("softplus", x, formula, beta, threshold), [x]);
+  return record("SoftplusBackward0", out, [x], gradient("softplus", x, formula, beta, threshold), [x], [], { beta });
 }

@@ -31,7 +31,9 @@ export function add(a: Tensor, b: Tensor | number, options: { alpha?: number } =
   const { alpha = 1 } = options;
   const x = convert(a, resultType(a, b));
   if (typeof b === "number") {
-    return record("AddBackward0", unaryKernel("addScalar", x, alpha * b), [x], (g) => [g]);
+    return record("AddBackward0", unaryKernel("addScalar", x, alpha * b), [x], (g) => [g], [], [], {
+      other: alpha * b,
+    });
   }
   let y = convert(b, x.dtype);
   if (alpha !== 1) y = mul(y, alpha);
@@ -69,7 +71,7 @@ export function sub(a: Tensor | number, b: Tensor | number, options: { alpha?: n
   if (typeof a === "number") {
     let y = convert(b, resultType(b, a));
     if (alpha !== 1) y = mul(y, alpha);
-    return record("RsubBackward1", unaryKernel("rsubScalar", y, a), [y], (g) => [neg(g)]);
+    return record("RsubBackward1", unaryKernel("rsubScalar", y, a), [y], (g) => [neg(g)], [], [], { other: a });
   }
   const x = convert(a, resultType(a, b));
   let y = convert(b, x.dtype);
@@ -93,7 +95,7 @@ export function sub(a: Tensor | number, b: Tensor | number, options: { alpha?: n
 export function mul(a: Tensor, b: Tensor | number): Tensor {
   const x = convert(a, resultType(a, b));
   if (typeof b === "number") {
-    return record("MulBackward0", unaryKernel("mulScalar", x, b), [x], (g) => [mul(g, b)]);
+    return record("MulBackward0", unaryKernel("mulScalar", x, b), [x], (g) => [mul(g, b)], [], [], { other: b });
   }
   const y = convert(b, x.dtype);
   return record(
@@ -110,7 +112,7 @@ function trueDivision(x: Tensor, b: Tensor | number): Tensor {
     const divisor = scalarTensor(b, x.dtype);
     const out = binaryKernel("div", x, divisor);
     divisor.storage.release();
-    return record("DivBackward0", out, [x], (g) => [div(g, b)]);
+    return record("DivBackward0", out, [x], (g) => [div(g, b)], [], [], { other: b });
   }
   return record(
     "DivBackward0",
@@ -161,7 +163,7 @@ export function div(
   }
   const y = convert(b as Tensor, computed);
   const back = (g: Tensor) => scratch(() => [mul(g, div(-a, mul(y, y)))]);
-  return record("DivBackward0", unaryKernel("rdivScalar", y, a), [y], back, [y]);
+  return record("DivBackward0", unaryKernel("rdivScalar", y, a), [y], back, [y], [], { numerator: a });
 }
 
 function roundedDivision(a: Tensor | number, b: Tensor | number, dtype: DType, mode: "trunc" | "floor"): Tensor {

@@ -46,7 +46,9 @@ function powScalar(base: Tensor, p: number): Tensor {
   }
   // x ** 0 is flat, and 0 · 0 ** −1 would be NaN
   const slope = () => (p === 0 ? filled(x.shape, x.dtype, 0) : mul(pow(x, p - 1), p));
-  return record("PowBackward0", unaryKernel("powScalar", x, p), [x], (g) => scratch(() => [mul(g, slope())]), [x]);
+  return record("PowBackward0", unaryKernel("powScalar", x, p), [x], (g) => scratch(() => [mul(g, slope())]), [x], [], {
+    exponent: p,
+  });
 }
 
 function powTensor(x: Tensor, y: Tensor): Tensor {

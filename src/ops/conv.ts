@@ -43,6 +43,8 @@ function forward(x: Tensor, weight: Tensor, bias: Tensor | null, shape: Conv2dSh
       needs[2] ? biasGrad(g, shape) : null,
     ],
     [x, weight],
+    [],
+    { ...shape },
   );
 }
 
@@ -122,10 +124,16 @@ function each(what: string, value: number | readonly number[], dims: number): nu
 }
 
 function checkDTypes(x: Tensor, weight: Tensor, bias: Tensor | null): void {
-  if (x.dtype !== weight.dtype || !isFloat(x.dtype)) {
+  if (x.dtype !== weight.dtype) {
     throw new DTypeError(
       `expected scalar type ${scalarTypeName(x.dtype)} but found ${scalarTypeName(weight.dtype)}`,
-      "input and weight must have the same float dtype",
+      `the input is ${x.dtype}, the weight ${weight.dtype}: convert one, for example with .float()`,
+    );
+  }
+  if (!isFloat(x.dtype)) {
+    throw new DTypeError(
+      `"slow_conv2d_cpu" not implemented for '${scalarTypeName(x.dtype)}'`,
+      "convolutions compute in float32 and float64: convert input and model, for example with .float()",
     );
   }
   if (bias && bias.dtype !== x.dtype) {

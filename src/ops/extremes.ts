@@ -80,7 +80,10 @@ function along(op: "max" | "min", x: Tensor, dim: number, options: ReduceOptions
   backend().extremum(op, computedAs(op, x.dtype), values.pointer, indices.pointer, source.pointer, ...around(x, d));
   if (source !== x) source.storage.release();
   const back = (g: Tensor) => [placeAt(g, indices, x, d)];
-  return { values: record(op === "max" ? "MaxBackward0" : "MinBackward0", values, [x], back, [indices]), indices };
+  return {
+    values: record(op === "max" ? "MaxBackward0" : "MinBackward0", values, [x], back, [indices], [], { dims: [d] }),
+    indices,
+  };
 }
 
 /** The extreme value over several dimensions; the gradient is shared evenly among equal ones. */
@@ -94,7 +97,7 @@ function over(op: "max" | "min", name: string, x: Tensor, dims: readonly number[
       const count = convert(sum(mask, dims, { keepdim }), x.dtype);
       return [where(mask, spread(div(g, count), x.shape, dims), 0)];
     });
-  return record(name, out, [x], back, [x, out]);
+  return record(name, out, [x], back, [x, out], [], { dims });
 }
 
 /**

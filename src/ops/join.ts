@@ -53,9 +53,9 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
     start += input.shape[d];
     return place;
   });
-  return record("CatBackward0", out, inputs, (g, needs) =>
-    inputs.map((input, i) => (needs[i] ? narrow(g, d, starts[i], input.shape[d]) : null)),
-  );
+  const back = (g: Tensor, needs: readonly boolean[]) =>
+    inputs.map((input, i) => (needs[i] ? narrow(g, d, starts[i], input.shape[d]) : null));
+  return record("CatBackward0", out, inputs, back, [], [], { dim: d });
 }
 
 /**
@@ -82,5 +82,6 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   const inputs = tensors.map((tensor) => convert(tensor, dtype));
   const out = emptyTensor([...shape.slice(0, d), inputs.length, ...shape.slice(d)], dtype);
   for (const [i, input] of inputs.entries()) packInto(select(out, d, i), input);
-  return record("StackBackward0", out, inputs, (g, needs) => inputs.map((_, i) => (needs[i] ? select(g, d, i) : null)));
+  const back = (g: Tensor, needs: readonly boolean[]) => inputs.map((_, i) => (needs[i] ? select(g, d, i) : null));
+  return record("StackBackward0", out, inputs, back, [], [], { dim: d });
 }

@@ -75,6 +75,8 @@ function moments(
         return [mul(deviation, spread(mul(g, 2 / (size - correction)), x.shape, dims))];
       }),
     [x],
+    [],
+    { dims, correction },
   );
   return { variance, average };
 }

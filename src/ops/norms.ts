@@ -37,7 +37,7 @@ export function logsumexp(input: Tensor, dim?: Dims, options: ReduceOptions = {}
     }),
   );
   const back = (g: Tensor) => scratch(() => [mul(spread(g, x.shape, dims), exp(sub(x, spread(out, x.shape, dims))))]);
-  return record("LogsumexpBackward0", out, [x], back, [x, out]);
+  return record("LogsumexpBackward0", out, [x], back, [x, out], [], { dims });
 }
 
 /**
@@ -75,12 +75,12 @@ function general(x: Tensor, p: number, dims: readonly number[], keepdim: boolean
       const share = where(eq(x, 0), 1, div(abs(x), length));
       return [mul(mul(spread(g, x.shape, dims), sign(x)), pow(share, p - 1))];
     });
-  return record("NormBackward1", out, [x], back, [x, out]);
+  return record("NormBackward1", out, [x], back, [x, out], [], { dims, p });
 }
 
 function euclidean(x: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
   const out = noGrad(() => tidy(() => unaryKernel("sqrt", reduceDims("sum", square(x), dims, keepdim))));
   // flat at 0, where the direction is undefined
   const back = (g: Tensor) => scratch(() => [mul(x, spread(where(eq(out, 0), 0, div(g, out)), x.shape, dims))]);
-  return record("NormBackward1", out, [x], back, [x, out]);
+  return record("NormBackward1", out, [x], back, [x, out], [], { dims, p: 2 });
 }

@@ -145,6 +145,8 @@ export function square(x: Tensor): Tensor {
     [source],
     (g) => scratch(() => [mul(mul(g, source), 2)]),
     [source],
+    [],
+    { exponent: 2 },
   );
 }
 
@@ -308,5 +310,7 @@ export function clamp(input: Tensor, limits: { min?: number | null; max?: number
     [x],
     (g) => scratch(() => [where(logicalAnd(ge(x, low), le(x, high)), g, 0)]),
     [x],
+    [],
+    { min: limits.min ?? null, max: limits.max ?? null },
   );
 }

@@ -206,7 +206,7 @@ function maxPool(x: Tensor, shape: Pool2dShape, returnIndices: boolean): { value
   const values = inFormatOf(x, out);
   if (!indices) return { values, indices };
   const back = (g: Tensor) => [placeAtMaxima(g, indices, shape, x.shape)];
-  return { values: record("MaxPool2DWithIndicesBackward0", values, [x], back, [indices]), indices };
+  return { values: record("MaxPool2DWithIndicesBackward0", values, [x], back, [indices], [], { ...shape }), indices };
 }
 
 function avgPool(x: Tensor, shape: Pool2dShape): Tensor {
@@ -214,7 +214,9 @@ function avgPool(x: Tensor, shape: Pool2dShape): Tensor {
   const out = emptyTensor(pooledShape(x, shape), x.dtype);
   backend().avgPool2d(x.dtype as FloatDType, shape, out.pointer, source.pointer);
   if (source !== x) source.storage.release();
-  return record("AvgPool2DBackward0", inFormatOf(x, out), [x], (g) => [avgPoolGrad(g, shape, x.shape)]);
+  return record("AvgPool2DBackward0", inFormatOf(x, out), [x], (g) => [avgPoolGrad(g, shape, x.shape)], [], [], {
+    ...shape,
+  });
 }
 
 function avgPoolGrad(g: Tensor, shape: Pool2dShape, inputShape: Shape): Tensor {

@@ -88,6 +88,8 @@ export function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: b
         : null,
     ],
     [a, b],
+    [],
+    { transposeA, transposeB },
   );
 }
 

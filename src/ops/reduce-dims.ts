@@ -35,5 +35,5 @@ export function reduceDims(op: ReduceOp, x: Tensor, dims: readonly number[], kee
 /** The sum over the dimensions, with history. */
 export function sumOver(x: Tensor, dims: readonly number[], keepdim: boolean): Tensor {
   const name = dims.length === x.ndim ? "SumBackward0" : "SumBackward1";
-  return record(name, reduceDims("sum", x, dims, keepdim), [x], (g) => [spread(g, x.shape, dims)]);
+  return record(name, reduceDims("sum", x, dims, keepdim), [x], (g) => [spread(g, x.shape, dims)], [], [], { dims });
 }

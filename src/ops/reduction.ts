@@ -60,7 +60,7 @@ export function mean(x: Tensor, dim?: Dims, options: ReduceOptions = {}): Tensor
   for (const d of dims) count *= x.shape[d] ?? 1;
   const out = reduceDims("mean", x, dims, options.keepdim ?? false);
   const name = dims.length === x.ndim ? "MeanBackward0" : "MeanBackward1";
-  return record(name, out, [x], (g) => [spread(div(g, count), x.shape, dims)]);
+  return record(name, out, [x], (g) => [spread(div(g, count), x.shape, dims)], [], [], { dims });
 }
 
 /**
@@ -85,6 +85,8 @@ export function prod(x: Tensor, dim?: number | null, options: ReduceOptions = {}
         mul(spread(g, x.shape, dims), isGradEnabled() ? othersProduct(source, dims) : othersProductOnce(source, dims)),
       ]),
     [source],
+    [],
+    { dims },
   );
 }
 

@@ -1,4 +1,5 @@
 import { record } from "../autograd/record.ts";
+import type { Attributes } from "../autograd/trace.ts";
 import { backend } from "../kernels/registry.ts";
 import { fillTensor } from "../tensor/convert.ts";
 import { kernelDType, viewHeap } from "../tensor/dtype.ts";
@@ -22,8 +23,10 @@ function part(
   strides: readonly number[],
   offset: number,
   take: (x: Tensor) => Tensor,
+  attributes?: Attributes,
 ): Tensor {
-  return record(name, aliasOf(x, shape, strides, offset), [x], (g) => [embed(name, g, x.shape, take)]);
+  const back = (g: Tensor) => [embed(name, g, x.shape, take)];
+  return record(name, aliasOf(x, shape, strides, offset), [x], back, [], [], attributes);
 }
 
 /** Elements start, start + step, … of a dimension, `length` of them, all of which exist. */
@@ -31,7 +34,8 @@ function cut(name: string, x: Tensor, d: number, start: number, length: number, 
   const shape = x.shape.with(d, length);
   const strides = x.strides.with(d, x.strides[d] * step);
   const offset = x.storageOffset + (length > 0 ? start * x.strides[d] : 0);
-  return part(name, x, shape, strides, offset, (y) => cut(name, y, d, start, length, step));
+  const take = (y: Tensor) => cut(name, y, d, start, length, step);
+  return part(name, x, shape, strides, offset, take, { dim: d, start, length, step });
 }
 
 /**
@@ -81,7 +85,8 @@ export function slice(x: Tensor, dim: number, start = 0, end = Number.POSITIVE_I
 function pick(name: string, x: Tensor, d: number, at: number): Tensor {
   const without = (values: readonly number[]) => values.filter((_, i) => i !== d);
   const offset = x.storageOffset + at * x.strides[d];
-  return part(name, x, without(x.shape), without(x.strides), offset, (y) => pick(name, y, d, at));
+  const take = (y: Tensor) => pick(name, y, d, at);
+  return part(name, x, without(x.shape), without(x.strides), offset, take, { dim: d, at });
 }
 
 /**

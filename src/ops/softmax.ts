@@ -39,7 +39,7 @@ function normalized(log: boolean, x: Tensor, dim: number): Tensor {
     return sub(product, mul(y, sum(product, d, { keepdim: true })));
   };
   const name = log ? "LogSoftmaxBackward0" : "SoftmaxBackward0";
-  return record(name, y, [x], (g) => [isGradEnabled() ? formula(g) : fused(g)], [y]);
+  return record(name, y, [x], (g) => [isGradEnabled() ? formula(g) : fused(g)], [y], [], { dim: d });
 }
 
 /**

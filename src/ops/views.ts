@@ -127,11 +127,12 @@ function permuted(name: string, x: Tensor, order: readonly number[]): Tensor {
     order.map((d) => x.shape[d]),
     order.map((d) => x.strides[d]),
   );
-  return record(name, out, [x], (g) => {
+  const back = (g: Tensor) => {
     const inverse = new Array<number>(order.length);
     for (const [to, from] of order.entries()) inverse[from] = to;
     return [permuted("PermuteBackward0", g, inverse)];
-  });
+  };
+  return record(name, out, [x], back, [], [], { order });
 }
 
 /**

@@ -150,6 +150,7 @@ function normalize(
     compute,
     kept,
     given ? [] : [mean, rest, invstd].filter((tensor) => tensor !== null),
+    { mean: given && mean, variance: given, eps, activation },
   );
 }
 

@@ -1,4 +1,5 @@
 import { noGrad } from "../../autograd/mode.ts";
+import { reportAsOne } from "../../autograd/trace.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
 import { suggestedFormat } from "../../tensor/memory-format.ts";
@@ -32,12 +33,12 @@ function averageInto(running: Tensor, perImage: Tensor, n: number): void {
  * Instance normalization of [N, C, …]: batch normalization of one batch of N·C channels, so that every image and channel has moments
  * of its own. Running statistics take the average over the images. Channels-last input is copied, and the result lies as the input.
  */
-export function instanceNormTrain(
-  x: Tensor,
-  { weight, bias }: Affine,
-  running: RunningStatistics | null,
-  eps: number,
-): Tensor {
+export function instanceNormTrain(x: Tensor, affine: Affine, running: RunningStatistics | null, eps: number): Tensor {
+  const inputs = [x, affine.weight, affine.bias];
+  return reportAsOne("InstanceNormBackward0", inputs, { eps }, () => normalizeImages(x, affine, running, eps));
+}
+
+function normalizeImages(x: Tensor, { weight, bias }: Affine, running: RunningStatistics | null, eps: number): Tensor {
   const [n, c] = x.shape;
   const seen = reshape(x, [1, n * c, numelOf(x.shape.slice(2))]);
   const affine = { weight: weight && repeat(weight, n), bias: bias && repeat(bias, n) };

@@ -83,6 +83,7 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm
     },
     weight ? [x, weight] : [x],
     [mean, rest, invstd, input === x ? null : input].filter((tensor) => tensor !== null),
+    { eps, groups: shape.groups, normalized: affine.length },
   );
 }
 
