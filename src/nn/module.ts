@@ -3,18 +3,13 @@ import { type DType, isFloatingPoint } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
 import { Conversion } from "./conversion.ts";
+import { addForwardHook, type Hook } from "./hooks.ts";
 import { Parameter } from "./parameter.ts";
 import { moduleString } from "./printing.ts";
 import { LoadReport, type LoadResult, StateDict } from "./state-dict.ts";
 
 /** Called after forward; a returned value replaces the output. */
-export type ForwardHook = (
-  module: Module,
-  // biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
-  inputs: any[],
-  // biome-ignore lint/suspicious/noExplicitAny: see above
-  output: any,
-) => unknown;
+export type ForwardHook = Hook<Module>;
 
 /** Which tensors a module lists, and under which names. */
 export interface NamedOptions {
@@ -46,7 +41,6 @@ export abstract class Module {
   /** Whether the module is in training mode; see train() and eval(). */
   training = true;
   readonly #buffers = new Map<string, { tensor: Tensor | null; persistent: boolean }>();
-  #forwardHooks: Set<{ hook: ForwardHook }> | null = null;
 
   /** Computes the output. */
   // biome-ignore lint/suspicious/noExplicitAny: modules take and give whatever they like
@@ -270,8 +264,17 @@ export abstract class Module {
   }
 
   /**
-   * Converts all floating point parameters (with their gradients) and buffers to a dtype. Parameters become new ones, so build the optimizer
+   * Converts all floating point parameters (with their gradients) and buffers to a dtype, as torch.nn.Module.to. Parameters become new ones, so build the optimizer
    * afterwards; shared ones stay shared.
+   * @throws ArgumentError for a dtype without fractions
+   * @example
+   * ```ts
+   * import { io, nn } from "evenkeel";
+   * const model = new nn.Sequential(new nn.Linear(4, 3), new nn.BatchNorm1d(3));
+   * await io.save(null, model.half().stateDict()); // a checkpoint of half the size
+   * model.buffers().map((x) => x.dtype); // => ["float16", "float16", "int64"]
+   * model.float(); // to compute with it
+   * ```
    */
   to(dtype: DType): this {
     if (!isFloatingPoint(dtype))
@@ -292,6 +295,16 @@ export abstract class Module {
     return this;
   }
 
+  /** Converts to float16, to be stored: most layers compute in float32 and float64 alone, and say so. */
+  half(): this {
+    return this.to("float16");
+  }
+
+  /** Converts to bfloat16, to be stored, as half() does. */
+  bfloat16(): this {
+    return this.to("bfloat16");
+  }
+
   /** Converts to float32. */
   float(): this {
     return this.to("float32");
@@ -304,21 +317,7 @@ export abstract class Module {
 
   /** Calls `hook` after each forward; returns a function that removes it. */
   registerForwardHook(hook: ForwardHook): () => void {
-    if (!this.#forwardHooks) {
-      const hooks = new Set<{ hook: ForwardHook }>();
-      const { forward } = this;
-      const hooked = (...inputs: unknown[]) => {
-        let output = forward.apply(this, inputs);
-        for (const { hook } of hooks) output = hook(this, inputs, output) ?? output;
-        return output;
-      };
-      Object.defineProperty(this, "forward", { value: hooked, enumerable: false });
-      this.#forwardHooks = hooks;
-    }
-    // An object of its own, so that a hook registered twice is called twice.
-    const entry = { hook };
-    const hooks = this.#forwardHooks.add(entry);
-    return () => hooks.delete(entry);
+    return addForwardHook(this, hook);
   }
 
   // ---- state -------------------------------------------------------------------------------------------------
@@ -341,16 +340,17 @@ export abstract class Module {
 
   /**
    * Copies values by key into parameters and buffers, in place. With `strict` (the default) keys have to match exactly. Nothing is copied
-   * unless everything fits.
+   * unless everything fits. With `assign` (false) the module takes the given tensors themselves, dtypes included, so that a large state dict is not held twice; parameters become
+   * new ones, so build the optimizer afterwards.
    * @throws StateDictError with PyTorch's list of what does not fit
    */
   loadStateDict(
     state: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
-    options: { strict?: boolean } = {},
+    options: { strict?: boolean; assign?: boolean } = {},
   ): LoadResult {
-    const { strict = true } = options;
+    const { strict = true, assign = false } = options;
     const given = StateDict.from(state);
-    const report = new LoadReport();
+    const report = new LoadReport(assign);
     const known = new Set<string>();
     this.matchState(given, "", report, known);
     for (const key of given.keys()) if (!known.has(key)) report.unexpected.push(key);
@@ -375,7 +375,11 @@ export abstract class Module {
       const key = prefix + name;
       known.add(key);
       const source = state.get(key);
-      if (source) report.match(key, target, source);
+      const replace = (made: Tensor) => {
+        if (made instanceof Parameter) (this as unknown as Record<string, Parameter>)[name] = made;
+        else this.registerBuffer(name, made);
+      };
+      if (source) report.match(key, target, source, replace);
       else report.missing.push(key);
     }
     for (const [name, child] of this.ownChildren()) child.matchState(state, `${prefix}${name}.`, report, known);

@@ -3,6 +3,7 @@ import { convert } from "../ops/convert.ts";
 import { sizeString } from "../tensor/shape.ts";
 import { aliasOf, packInto, Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, StateDictError } from "../util/errors.ts";
+import { Parameter } from "./parameter.ts";
 import { isUninitialized } from "./uninitialized.ts";
 
 /**
@@ -44,14 +45,17 @@ export class LoadReport {
   readonly missing: string[] = [];
   readonly unexpected: string[] = [];
   readonly errors: string[] = [];
-  private readonly copies: [target: Tensor, source: Tensor][] = [];
+  private readonly copies: [target: Tensor, source: Tensor, replace: (made: Tensor) => void][] = [];
 
-  /** Plans a copy, or notes that the shapes differ. */
-  match(key: string, target: Tensor, source: Tensor): void {
+  /** @param assign take the given tensors themselves instead of copies of their values */
+  constructor(private readonly assign: boolean) {}
+
+  /** Plans a copy, or notes that the shapes differ. @param replace puts another tensor in the target's place */
+  match(key: string, target: Tensor, source: Tensor, replace: (made: Tensor) => void): void {
     if (isUninitialized(target) && isUninitialized(source)) return;
     // PyTorch 0.3 had no 0-dimensional tensors: a single number was stored as [1].
     const sameSizes = target.shape.join() === source.shape.join() || (target.ndim === 0 && source.shape.join() === "1");
-    if (sameSizes) this.copies.push([target, source]);
+    if (sameSizes) this.copies.push([target, source, replace]);
     else {
       this.errors.push(
         `size mismatch for ${key}: copying a param with shape ${sizeString(source.shape)} from checkpoint, ` +
@@ -62,14 +66,29 @@ export class LoadReport {
 
   /** Does what was planned. */
   copy(): void {
-    noGrad(() => {
-      for (const [target, source] of this.copies) {
-        const values = convert(source, target.dtype);
-        packInto(target, aliasOf(values, target.shape, values.ndim === target.ndim ? values.strides : []));
-        target.storage.version++;
-        if (values !== source) values.storage.release();
-      }
-    });
+    if (this.assign) this.replaceAll();
+    else noGrad(() => this.copyAll());
+  }
+
+  private copyAll(): void {
+    for (const [target, source] of this.copies) {
+      const values = convert(source, target.dtype);
+      packInto(target, aliasOf(values, target.shape, values.ndim === target.ndim ? values.strides : []));
+      target.storage.version++;
+      if (values !== source) values.storage.release();
+    }
+  }
+
+  private replaceAll(): void {
+    const made = new Map<Tensor, Tensor>();
+    for (const [target, source, replace] of this.copies) {
+      const given = aliasOf(source.detach(), target.shape, source.ndim === target.ndim ? source.strides : []);
+      // What modules share stays shared.
+      const known =
+        made.get(target) ?? (target instanceof Parameter ? new Parameter(given, target.requiresGrad) : given);
+      made.set(target, known);
+      replace(known);
+    }
   }
 
   /** Raises PyTorch's error if anything is wrong. */

@@ -181,7 +181,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor 
   if (x.dtype !== weight.dtype || (bias && bias.dtype !== x.dtype)) {
     throw new DTypeError(
       "mat1 and mat2 must have the same dtype",
-      `the input is ${x.dtype}, the weight ${weight.dtype}${bias ? `, the bias ${bias.dtype}` : ""}`,
+      `the input is ${x.dtype}, the weight ${weight.dtype}${bias ? `, the bias ${bias.dtype}` : ""}; convert one, for example with .float()`,
     );
   }
   if (x.shape[x.ndim - 1] !== k) throw sizesDiffer([rows, x.shape[x.ndim - 1]], [k, n]);
