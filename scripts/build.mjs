@@ -31,6 +31,14 @@ const PARTS = [
   },
 ];
 
+/** The browser lab, which only its own commands and tests need. */
+const LAB = {
+  name: "building the lab",
+  sources: ["lab", "src"],
+  out: "build/lab",
+  make: () => node("node_modules/vite/bin/vite.js", "build", "lab", "--logLevel", "warn"),
+};
+
 /** Whether everything that the build makes is there and up to date. */
 export function isBuilt() {
   return PARTS.every((part) => stampOf(part) === fingerprint(part));
@@ -46,6 +54,14 @@ export function build() {
     step(part.name, part.make);
     writeFileSync(stampPath(part), print);
   }
+}
+
+/** Makes the lab's static files if they are missing or stale. The library has to be built. */
+export function buildLab() {
+  const print = fingerprint(LAB);
+  if (stampOf(LAB) === print) return;
+  step(LAB.name, LAB.make);
+  writeFileSync(stampPath(LAB), print);
 }
 
 const stampPath = ({ out }) => join(root, out, ".stamp");
@@ -66,7 +82,7 @@ function fingerprint({ sources }) {
 
 /** The file itself, or all files of the folder in a fixed order, generated ones left out. */
 function filesUnder(path) {
-  if (path === generated) return [];
+  if (path === generated || path.endsWith("node_modules")) return [];
   if (!statSync(join(root, path)).isDirectory()) return [path];
   return readdirSync(join(root, path))
     .sort()

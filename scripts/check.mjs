@@ -22,6 +22,7 @@ const CHECKS = [
     help: "npm run format mends most of it.",
   },
   { name: "types", args: ["typescript/bin/tsc", "--noEmit"], help: "The compiler's messages are above." },
+  { name: "types of the lab", args: ["typescript/bin/tsc", "-p", "lab"], help: "The compiler's messages are above." },
   { name: "tests", args: ["vitest/vitest.mjs", "run", ...only], help: "The failed tests are listed above." },
 ];
 

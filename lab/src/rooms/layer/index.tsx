@@ -1,0 +1,7 @@
+import { useText } from "../../i18n.ts";
+import { RoomHead } from "../../ui/room-head.tsx";
+
+export default function Room() {
+  const t = useText("layer");
+  return <RoomHead room="layer" title={t("title")} lede={t("lede")} />;
+}
