@@ -15,6 +15,17 @@ function project(name: string, include: string, env: Record<string, string> = {}
   return { extends: true as const, test: { name, include: [include], env } };
 }
 
+/** The lab in a real browser; one Chromium and one build serve all files. */
+const browser = {
+  extends: true as const,
+  test: {
+    name: "browser",
+    include: ["test/browser/**/*.test.ts"],
+    globalSetup: "test/browser/global-setup.ts",
+    testTimeout: 60_000,
+  },
+};
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -33,6 +44,7 @@ export default defineConfig({
       project("wasm-base", onEveryBackend, { EVENKEEL_BACKEND: "wasm", EVENKEEL_SIMD: "base" }),
       project("wasm-relaxed", onEveryBackend, { EVENKEEL_BACKEND: "wasm", EVENKEEL_SIMD: "relaxed" }),
       project("house", once),
+      browser,
     ],
   },
 });
