@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { EvenkeelError } from "../util/errors.ts";
+import { launchCommand } from "./launch.ts";
 import { studyCommand } from "./study.ts";
 import { packageVersion } from "./version.ts";
 
@@ -11,13 +12,14 @@ async function main(): Promise<number> {
     .version(packageVersion())
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError("(evenkeel --help shows the commands, evenkeel COMMAND --help their options)")
+    .enablePositionalOptions()
     .exitOverride();
   let code = 0;
-  program.addCommand(
-    studyCommand((result) => {
-      code = result;
-    }),
-  );
+  const onExit = (result: number) => {
+    code = result;
+  };
+  program.addCommand(studyCommand(onExit));
+  program.addCommand(launchCommand(onExit));
   for (const command of program.commands) command.copyInheritedSettings(program);
   try {
     await program.parseAsync();

@@ -24,10 +24,12 @@ for (;;) {
   last = count;
   if (waited < timeout) continue;
   const call = calls[Atomics.load(shared, ${CALL})];
-  const text = "evenkeel: " + who + " waited " + timeout / 1000 + " s in " + call + " for the others: one hangs, has left, or cannot be reached. " +
-    "The job ends. (The time-out is init({ timeout }) or EVENKEEL_TIMEOUT, in seconds.)\\n";
+  const text = "evenkeel: " + who + " waited " + timeout / 1000 + " s in " + call + " for the others: one hangs, has left, or cannot be reached " +
+    "(the time-out is init({ timeout }) or EVENKEEL_TIMEOUT, in seconds)\\n";
   try {
     writeSync(2, text);
+    // so that all who wait can say so before the first one's end ends the job
+    Atomics.wait(shared, 2, 0, tick + 300);
   } finally {
     process.kill(process.pid, "SIGKILL");
   }
