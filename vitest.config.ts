@@ -32,6 +32,7 @@ export default defineConfig({
       { find: /^evenkeel$/, replacement: at("src/index.ts") },
       { find: /^evenkeel\/(\w+)$/, replacement: at("src/$1/index.ts") },
       { find: "#platform", replacement: at("src/kernels/wasm/platform.node.ts") },
+      { find: "#images", replacement: at("src/data/decode/codecs.node.ts") },
     ],
   },
   test: {

@@ -24,6 +24,7 @@ test("the examples have no type errors", () => {
     evenkeel: ["../../src/index.ts"],
     "evenkeel/*": ["../../src/*/index.ts"],
     "#platform": ["../../src/kernels/wasm/platform.node.ts"],
+    "#images": ["../../src/data/decode/codecs.node.ts"],
   };
   const config = { extends: "../../tsconfig.json", compilerOptions: { ...compilerOptions, paths }, include: ["*.ts"] };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));

@@ -1,6 +1,6 @@
 """Writes the golden numbers: run it with a Python that has PyTorch 1.13, as Debian's python3-torch.
 
-    /usr/bin/python3 test/golden/make.py [norm ops layers init optim random print curve models tools]
+    /usr/bin/python3 test/golden/make.py [norm ops layers init optim random print curve models tools images]
 
 Every file is {"torch": version, "cases": [case, ...]}, one case a line; read.ts loads them and decodes tensors.
 
@@ -42,6 +42,7 @@ print.json   {kind: "tensor", tensor, requiresGrad, gradFn?, text}; gradFn: what
              {kind: "module", code, text}; code: a TypeScript expression over `nn`
 models.json  see cases_models.py (it needs torchvision, Debian's python3-torchvision)
 tools.json   see cases_tools.py (torchvision too)
+images.json  see cases_images.py (torchvision too)
 curve.json   {seed, losses: [number x 200], accuracy}: what examples/03-port.py prints.
 """
 
@@ -55,7 +56,7 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from encode import HERE, write  # noqa: E402
 
-FILES = ["norm", "ops", "layers", "init", "optim", "random", "print", "curve", "models", "tools"]
+FILES = ["norm", "ops", "layers", "init", "optim", "random", "print", "curve", "models", "tools", "images"]
 
 
 def curve():
