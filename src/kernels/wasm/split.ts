@@ -37,6 +37,8 @@ export function splitKernels<Exports extends object>(
   exports: Exports,
   splits: Readonly<Record<string, Split>>,
 ): Exports {
+  // A page that is not cross-origin isolated has no SharedArrayBuffer at all.
+  if (!heap.shared) return exports;
   const kernels = exports as Kernels;
   const names = Object.keys(splits);
   const pool = new Pool(

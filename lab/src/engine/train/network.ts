@@ -1,5 +1,5 @@
 import { F, manualSeed, nn, noGrad, optim, type Tensor, tidy } from "evenkeel";
-import { cnn, mlp } from "../../../../src/study/networks.ts";
+import { cnn, mlp } from "../../../../dist/study/networks.js";
 import { ACTIVATION_BINS, GRADIENT_BINS, histogram } from "./histogram.ts";
 import type { NormName, TrainSettings } from "./settings.ts";
 

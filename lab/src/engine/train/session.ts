@@ -152,14 +152,14 @@ export class TrainSession {
 
   private async run(duel: Duel): Promise<void> {
     let reported = performance.now();
-    let told: Promise<void> | void;
+    let told: Promise<void> | undefined;
     const bothDiverged = () => duel.networks.every(({ divergedAt }) => divergedAt !== null);
     while (!this.stop && !bothDiverged()) {
       const until = performance.now() + SLICE_MS;
       while (performance.now() < until && !bothDiverged()) await this.advance(duel);
       if (performance.now() - reported >= UPDATE_MS) {
         await told;
-        told = this.report(true);
+        told = Promise.resolve(this.report(true));
         reported = performance.now();
       }
       await nextTask();
