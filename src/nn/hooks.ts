@@ -21,7 +21,7 @@ function hooked(module: Hookable): Hooks {
     for (const { hook } of hooks) output = hook(module, inputs, output) ?? output;
     return output;
   };
-  Object.defineProperty(module, "forward", { value: forwardAndHooks, enumerable: false });
+  Object.defineProperty(module, "forward", { value: forwardAndHooks, enumerable: false, configurable: true });
   hooksOf.set(module, hooks);
   return hooks;
 }
