@@ -62,5 +62,5 @@ export function causeOf(output: string): Cause | null {
     const found = pattern.exec(output);
     if (found) best = { weight, cause: cause(found) };
   }
-  return best && best.cause;
+  return best?.cause ?? null;
 }
