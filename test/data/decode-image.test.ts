@@ -5,8 +5,8 @@ import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { DataError, data, memoryUsage } from "../../src/index.ts";
 import { type Golden, readGolden } from "../golden/read.ts";
+import { chunk, pngFile } from "../io/png-file.ts";
 import { expectGolden } from "../nn/compare.ts";
-import { chunk, pngFile } from "./png-file.ts";
 
 interface Image {
   kind: "image" | "pipeline";

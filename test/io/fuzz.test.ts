@@ -3,7 +3,7 @@ import { caseOf, judge, sounds } from "./fuzz/run.ts";
 
 /** The short version of npm run fuzz: see docs/reliability.md. */
 test("1,500 damaged files are read or refused, in bounded time and memory", async () => {
-  const seeds = await sounds("test/golden/checkpoints");
+  const seeds = await sounds("test/golden");
   const wrong: string[] = [];
   const count = { read: 0, refused: 0, WRONG: 0 };
   for (let index = 0; index < 1500; index++) {

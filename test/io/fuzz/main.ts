@@ -1,4 +1,4 @@
-// Damages checkpoints at random and reads them: each must be read or refused with a CheckpointError, in bounded time and memory.
+// Damages checkpoints and images at random and reads them: each must be read or refused with a CheckpointError or DataError, in bounded time and memory.
 //   npm run fuzz -- --count 100000 --seed 1
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -17,7 +17,7 @@ if (!(count > 0) || !Number.isInteger(seed)) {
   process.exit(2);
 }
 
-const seeds = await sounds("test/golden/checkpoints");
+const seeds = await sounds("test/golden");
 
 if (values.case !== undefined) {
   const one = await caseOf(seeds, seed, Number(values.case));

@@ -3,7 +3,24 @@ import { joined, type TestPart, unzipped, zipFile } from "../zip-file.ts";
 import type { Random } from "./random.ts";
 
 /** Numbers at which sizes and offsets go wrong. */
-const EDGES = [0, 1, 2, 7, 63, 127, 128, 255, 256, 65535, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 53, 2 ** 63];
+export const EDGES = [
+  0,
+  1,
+  2,
+  7,
+  63,
+  127,
+  128,
+  255,
+  256,
+  65535,
+  65536,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 53,
+  2 ** 63,
+];
 
 function setInteger(file: Uint8Array, at: number, length: number, value: number): void {
   const view = new DataView(new ArrayBuffer(8));
