@@ -66,3 +66,17 @@ export class CheckpointError extends EvenkeelError {
     super(parts.length ? `${parts.join(", ")}: ${problem}` : problem, advice);
   }
 }
+
+/** A model holds something that ONNX, or this export, has no words for: names the module and its operation. */
+export class OnnxError extends EvenkeelError {
+  constructor(
+    problem: string,
+    advice?: string,
+    /** path of the module, "" for the model itself; undefined where it is no module's fault */
+    readonly module?: string,
+    /** PyTorch's name of the operation */
+    readonly operation?: string,
+  ) {
+    super(problem, advice);
+  }
+}
