@@ -25,7 +25,7 @@ export function Footer({ room }: { room: RoomName }) {
         )}
       </nav>
       <p class="fine">
-        {t("local")}{" "}
+        {t("local")}
         <span data-isolated={crossOriginIsolated}>
           {t(crossOriginIsolated ? "threads.many" : "threads.one", { count: navigator.hardwareConcurrency })}
         </span>

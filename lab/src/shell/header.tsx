@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { chooseLanguage, LANGUAGES, type Language, useLanguage, useText } from "../i18n.ts";
 import { hrefOf, ROOMS, type RoomName } from "../router.ts";
 import { chooseTheme, type ThemeChoice, useTheme } from "../settings.ts";
@@ -10,6 +11,12 @@ export function Header({ room }: { room: RoomName }) {
   const { choice } = useTheme();
   const language = useLanguage();
   const other: Language = language === "en" ? "zh-CN" : "en";
+  const rooms = useRef<HTMLElement>(null);
+  // On a phone the row of rooms is wider than the screen.
+  useEffect(() => {
+    const current = rooms.current!.querySelector<HTMLElement>("[aria-current]")!;
+    rooms.current!.scrollLeft = current.offsetLeft - 16;
+  }, [room]);
   const next = THEMES[(THEMES.indexOf(choice) + 1) % THEMES.length];
   return (
     <header class="top">
@@ -20,7 +27,7 @@ export function Header({ room }: { room: RoomName }) {
             evenkeel <em>{t("lab")}</em>
           </span>
         </a>
-        <nav class="rooms" aria-label={t("roomsLabel")}>
+        <nav ref={rooms} class="rooms" aria-label={t("roomsLabel")}>
           {ROOMS.map((name, number) => (
             <a key={name} href={hrefOf(name)} aria-current={name === room ? "page" : undefined}>
               <span class="rooms-number" aria-hidden="true">

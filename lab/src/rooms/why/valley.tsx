@@ -1,0 +1,139 @@
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { show } from "../../format.ts";
+import { useText } from "../../i18n.ts";
+import { prefersStillness } from "../../settings.ts";
+import { Button } from "../../ui/button.tsx";
+import { Card } from "../../ui/card.tsx";
+import { Figure } from "../../ui/figure.tsx";
+import { Section } from "../../ui/section.tsx";
+import { Slider } from "../../ui/slider.tsx";
+import { Stat } from "../../ui/stat.tsx";
+import { descend, STEPS } from "./descent.ts";
+import { DistancePicture, percent } from "./distance-picture.tsx";
+import { ValleyPicture } from "./valley-picture.tsx";
+
+/** A walk every 90 ms is slow enough to see where it turns. */
+const STEP_MS = 90;
+
+/** Two features of different scale: the valley they make, and the walk down before and after normalization. */
+export function ValleySection() {
+  const t = useText("why");
+  const [ratio, setRatio] = useState(5);
+  const [lrBefore, setLrBefore] = useState(0.04);
+  const [lrAfter, setLrAfter] = useState(0.2);
+  const [start, setStart] = useState<readonly [number, number]>([-1.5, 2]);
+  const [steps, setSteps] = useState(STEPS);
+  const [playing, setPlaying] = useState(false);
+  const before = useMemo(() => descend({ ratio, lr: lrBefore, start, normalized: false }), [ratio, lrBefore, start]);
+  const after = useMemo(() => descend({ ratio, lr: lrAfter, start, normalized: true }), [ratio, lrAfter, start]);
+
+  useEffect(() => {
+    if (!playing) return;
+    const timer = setInterval(() => {
+      setSteps((now) => Math.min(STEPS, now + 1));
+    }, STEP_MS);
+    return () => clearInterval(timer);
+  }, [playing]);
+  useEffect(() => {
+    if (steps === STEPS) setPlaying(false);
+  }, [steps]);
+
+  const play = () => {
+    if (prefersStillness()) return setSteps(STEPS);
+    setSteps(0);
+    setPlaying(true);
+  };
+
+  const sides = [
+    { mark: "before", name: t("valley.before"), descent: before, lr: lrBefore, setLr: setLrBefore },
+    { mark: "after", name: t("valley.after"), descent: after, lr: lrAfter, setLr: setLrAfter },
+  ] as const;
+  return (
+    <Section title={t("valley.title")} text={t("valley.text")}>
+      <Card>
+        <div class="pair">
+          {sides.map(({ mark, name, descent, lr, setLr }) => {
+            const limit = 1 / descent.valley.steep;
+            const left = descent.left[steps];
+            const words = { lr: show(lr), limit: show(limit), steps, left: percent(left) };
+            return (
+              <Figure
+                key={mark}
+                mark={mark}
+                title={name}
+                interactive
+                description={t(left > 1 ? "valley.flown" : "valley.walked", words)}
+              >
+                <ValleyPicture
+                  descent={descent}
+                  steps={steps}
+                  mark={mark}
+                  onStart={setStart}
+                  startLabel={t("valley.start", { first: show(start[0], 2), second: show(start[1], 2) })}
+                />
+                <dl class="stats">
+                  <Stat
+                    name={`left-${mark}`}
+                    label={t("valley.left", { steps })}
+                    value={left > 1 ? t("valley.diverges") : percent(left)}
+                    mark={left > 1 ? "bad" : mark}
+                  />
+                  <Stat
+                    name={`condition-${mark}`}
+                    label={t("valley.condition")}
+                    value={show(descent.valley.steep / descent.valley.flat)}
+                  />
+                  <Stat
+                    name={`limit-${mark}`}
+                    label={t("valley.limit")}
+                    value={show(limit)}
+                    mark={lr > limit ? "bad" : undefined}
+                  />
+                </dl>
+                <div class="under-stats">
+                  <Slider label={t("valley.lr")} value={lr} min={0.001} max={1} log onInput={setLr} />
+                </div>
+              </Figure>
+            );
+          })}
+        </div>
+        <div class="controls under">
+          <Slider
+            label={t("valley.ratio")}
+            value={ratio}
+            min={1}
+            max={10}
+            step={0.1}
+            format={(value) => `${show(value)}×`}
+            onInput={setRatio}
+          />
+          <Slider label={t("valley.steps")} value={steps} min={0} max={STEPS} step={1} onInput={setSteps} />
+          <div class="controls-button">
+            <Button primary onClick={play}>
+              {t("valley.play")}
+            </Button>
+          </div>
+        </div>
+      </Card>
+      <div class="beside-figure">
+        <p class="say">
+          {t("valley.moral", {
+            condition: show(before.valley.steep / before.valley.flat, 2),
+            limit: show(1 / before.valley.steep, 2),
+            after: show(1 / after.valley.steep, 2),
+          })}
+        </p>
+        <Figure
+          title={t("valley.distanceTitle")}
+          description={t("valley.distanceWords", {
+            before: percent(before.left[steps]),
+            after: percent(after.left[steps]),
+            steps,
+          })}
+        >
+          <DistancePicture before={before.left} after={after.left} steps={steps} xLabel={t("valley.step")} />
+        </Figure>
+      </div>
+    </Section>
+  );
+}
