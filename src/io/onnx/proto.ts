@@ -86,5 +86,10 @@ export function irVersionOf(opset: number): number {
 /** What writes a model. The schema and its library are loaded when they are first needed. */
 export async function modelWriter(): Promise<(model: ModelProto) => Uint8Array> {
   const { onnx } = await import("./generated/schema.ts");
-  return (model) => onnx.ModelProto.encode(model).finish();
+  return (model) => {
+    const bytes: Uint8Array = onnx.ModelProto.encode(model).finish();
+    // On Node a Buffer, and a small one is part of a larger: a user wants neither.
+    const isWhole = bytes.length === bytes.buffer.byteLength;
+    return isWhole ? new Uint8Array(bytes.buffer) : Uint8Array.from(bytes);
+  };
 }

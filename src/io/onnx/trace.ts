@@ -8,7 +8,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { tidy } from "../../tensor/tidy.ts";
 import { Modes } from "../../tools/batches.ts";
 import { tensorsIn } from "../../tools/trace.ts";
-import { OnnxError } from "../../util/errors.ts";
+import { AutogradError, OnnxError } from "../../util/errors.ts";
 
 /** What a tensor is outside its values. */
 export interface Info {
@@ -126,6 +126,10 @@ function watchModules(model: Module, running: Recorder["running"]): () => void {
       running.push({ path, module });
       try {
         return forward.apply(module, inputs);
+      } catch (error) {
+        // Changes in place are refused already where gradients are recorded.
+        if (!(error instanceof AutogradError)) throw error;
+        throw new OnnxError(`${describe(path, module.className)}: ${error.problem}`, error.advice, path);
       } finally {
         running.pop();
       }
