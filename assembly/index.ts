@@ -7,6 +7,7 @@ export * from "./gradient";
 export * from "./indexing";
 export * from "./memory";
 export * from "./norm";
+export * from "./norm-given";
 export * from "./norm-rows";
 export * from "./norm-rows-grad";
 export * from "./optimizer";

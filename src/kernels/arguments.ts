@@ -184,3 +184,6 @@ export interface RmspropStep {
   readonly momentum: number;
   readonly maximize: boolean;
 }
+
+/** A byte address in the shared heap. */
+export type Pointer = number;

@@ -1,18 +1,18 @@
 import type {
-  AdamStep,
   BinaryOp,
   CompareOp,
   Conv2dShape,
   GemmShape,
+  Pointer,
   Pool2dShape,
   ReduceOp,
-  RmspropStep,
   RowShape,
-  SgdStep,
   UnaryGradOp,
   UnaryOp,
 } from "./arguments.ts";
 import type { DType, FloatDType, ReducedDType } from "./dtype.ts";
+import type { GivenNormKernels } from "./given-norm.ts";
+import type { OptimizerKernels } from "./optimizer-kernels.ts";
 
 /*
  * The interface of every kernel, and nothing else. Kernels see addresses, sizes and strides, never a tensor.
@@ -30,9 +30,7 @@ import type { DType, FloatDType, ReducedDType } from "./dtype.ts";
  */
 
 export type * from "./arguments.ts";
-
-/** A byte address in the shared heap. */
-export type Pointer = number;
+export type { GivenNormKernels, OptimizerKernels };
 
 /** Moving, filling and converting memory. */
 export interface MemoryKernels {
@@ -361,34 +359,6 @@ export interface NormKernels {
   ): void;
 }
 
-/** Optimizer updates, one pass over memory each, in place. */
-export interface OptimizerKernels {
-  /** `buffer` may be 0 when momentum is 0 */
-  sgd(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, buffer: Pointer, step: SgdStep): void;
-  /** `maxSquare` is 0 unless amsgrad */
-  adam(
-    dtype: FloatDType,
-    n: number,
-    param: Pointer,
-    grad: Pointer,
-    average: Pointer,
-    square: Pointer,
-    maxSquare: Pointer,
-    step: AdamStep,
-  ): void;
-  /** `buffer` is 0 unless momentum > 0; `average` is 0 unless centered */
-  rmsprop(
-    dtype: FloatDType,
-    n: number,
-    param: Pointer,
-    grad: Pointer,
-    square: Pointer,
-    buffer: Pointer,
-    average: Pointer,
-    step: RmspropStep,
-  ): void;
-}
-
 /** Everything a backend computes. */
 export interface Backend
   extends MemoryKernels,
@@ -398,6 +368,7 @@ export interface Backend
     LinearKernels,
     PoolKernels,
     NormKernels,
+    GivenNormKernels,
     OptimizerKernels {
   /** "reference" or "wasm" */
   readonly name: string;

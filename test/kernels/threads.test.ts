@@ -98,28 +98,32 @@ const CASES: Readonly<Record<string, () => Case>> = {
       () => {
         const n = outer * c * inner;
         const [x, g, weight, bias] = [input(n), input(n, 2), input(c, 3), input(c, 4)];
-        return writing([c, c, c, c, n, n, c, c, c], (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums) => {
-          k.momentsByChannel("float32", mean, rest, m2, x, outer, c, inner);
-          k.finishMoments("float32", invstd, 0, 0, mean, m2, c, outer * inner, 1e-5, 0);
-          k.normalizeByChannel("float32", y, x, outer, c, inner, mean, rest, invstd, weight, bias);
-          k.normalizeByChannelGrad(
-            "float32",
-            gx,
-            gWeight,
-            gBias,
-            g,
-            x,
-            outer,
-            c,
-            inner,
-            mean,
-            rest,
-            invstd,
-            weight,
-            true,
-          );
-          k.sumByChannel("float32", sums, x, outer, c, inner);
-        });
+        return writing(
+          [c, c, c, c, n, n, c, c, c, n],
+          (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums, given) => {
+            k.momentsByChannel("float32", mean, rest, m2, x, outer, c, inner);
+            k.finishMoments("float32", invstd, 0, 0, mean, m2, c, outer * inner, 1e-5, 0);
+            k.normalizeByChannel("float32", y, x, outer, c, inner, mean, rest, invstd, weight, bias);
+            k.normalizeByChannelGrad(
+              "float32",
+              gx,
+              gWeight,
+              gBias,
+              g,
+              x,
+              outer,
+              c,
+              inner,
+              mean,
+              rest,
+              invstd,
+              weight,
+              true,
+            );
+            k.sumByChannel("float32", sums, x, outer, c, inner);
+            k.givenGradByChannel("float32", given, g, x, outer, c, inner, mean, invstd, weight, gBias, gWeight);
+          },
+        );
       },
     ]),
   ),

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend.ts";
 import { elementwiseKernels } from "./elementwise.ts";
+import { givenNormKernels } from "./given-norm.ts";
 import { indexKernels } from "./indexing.ts";
 import { linearKernels } from "./linear.ts";
 import { memoryKernels } from "./memory.ts";
@@ -26,6 +27,7 @@ export function createReferenceBackend(): Backend {
     ...linearKernels,
     ...poolKernels,
     ...normKernels,
+    ...givenNormKernels,
     ...optimizerKernels,
   };
 }

@@ -1,6 +1,7 @@
 import type { Backend } from "../backend.ts";
 import { heap } from "../heap.ts";
 import { type ElementwiseExports, elementwiseKernels } from "./elementwise.ts";
+import { type GivenNormExports, givenNormKernels } from "./given-norm.ts";
 import { type IndexExports, indexKernels } from "./indexing.ts";
 import { type LinearExports, linearKernels } from "./linear.ts";
 import { type MemoryExports, memoryKernels } from "./memory.ts";
@@ -19,6 +20,7 @@ type Exports = MemoryExports &
   IndexExports &
   LinearExports &
   NormExports &
+  GivenNormExports &
   PoolExports &
   OptimizerExports;
 
@@ -38,6 +40,7 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
     ...indexKernels(wasm, reference),
     ...linearKernels(wasm, heap, reference),
     ...normKernels(wasm, heap),
+    ...givenNormKernels(wasm),
     ...poolKernels(wasm, heap),
     ...optimizerKernels(wasm),
     name: "wasm",

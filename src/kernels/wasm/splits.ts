@@ -167,6 +167,14 @@ const scaleByChannel: Split = {
   },
 };
 
+const givenGradByChannel: Split = {
+  items: 4,
+  work: ([, , , , , channels, inner]) => 2 * (inner === 1 ? channels : inner),
+  steps(_args, steps) {
+    steps[3] = 1;
+  },
+};
+
 const momentsByRow = (bytes: number): Split => ({
   items: 4,
   work: (args) => 2 * args[5],
@@ -208,6 +216,7 @@ const norms: Record<string, Split> = {
   ...floats("momentsByChannel", (bytes) => channels(5, [3], [0, 1, 2], bytes, 2, 8, 16)),
   ...floats("scaleByChannel", () => scaleByChannel),
   ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4], [1, 2, 9, 10, 11, 12], bytes, 4, 14, 40)),
+  ...floats("givenGradByChannel", () => givenGradByChannel),
   ...floats("momentsByRow", momentsByRow),
   ...floats("normalizeByRow", normalizeByRow),
   ...floats("normalizeByRowGrad", () => normalizeByRowGrad),

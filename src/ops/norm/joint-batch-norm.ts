@@ -1,11 +1,12 @@
 import { isGradEnabled, noGrad } from "../../autograd/mode.ts";
 import { recordMany } from "../../autograd/record-many.ts";
 import { backend } from "../../kernels/registry.ts";
+import { fillTensor } from "../../tensor/convert.ts";
 import { floatDType } from "../../tensor/dtype.ts";
-import { emptyTensor, packedAs, type Tensor } from "../../tensor/tensor.ts";
+import { emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { tidy } from "../../tensor/tidy.ts";
 import { AutogradError } from "../../util/errors.ts";
-import { add, div, mul, neg, sub } from "../arithmetic.ts";
+import { add, div, mul, sub } from "../arithmetic.ts";
 import { maximum } from "../binary.ts";
 import { gt, where } from "../compare.ts";
 import { filled, scalarTensor } from "../compute.ts";
@@ -70,6 +71,7 @@ function momentsOf({ x, mask }: JointPart): Moments {
 }
 
 function merge(parts: readonly Moments[]): Moments {
+  if (parts.length === 1) return parts[0];
   const total = (items: readonly Tensor[]) => items.reduce((a, b) => add(a, b));
   const count = total(parts.map((part) => part.count));
   const weighted = parts.map((part) => mul(part.mean, part.count));
@@ -147,42 +149,51 @@ export function batchNormJoint(
   const compute = (gradients: readonly (Tensor | null)[], needs: readonly boolean[]) => {
     if (isGradEnabled()) return again(gradients);
     return tidy(() => {
-      const needsX = needs.slice(0, inputs.length);
-      const wanted = (i: number) => ({ x: needsX[i], weight: true, bias: true });
-      const direct = inputs.map(({ x }, i) => {
-        const g = gradients[i];
-        return g && channelGradients(packedAs(g, x.strides), x, weight, statistics, false, wanted(i));
+      const upstream = gradients.map((g, i) => g && packedAs(g, inputs[i].x.strides));
+      const found = inputs.map(({ x }, i) => {
+        const g = upstream[i];
+        return g && channelGradients(g, x, weight, statistics, false, { x: false, weight: true, bias: true });
       });
       const zero = filled(mean.shape, dtype, 0);
       const total = (name: "weight" | "bias") =>
-        direct.reduce((sum, found) => (found?.[name] ? add(sum, found[name]) : sum), zero);
+        found.reduce((sum, each) => (each?.[name] ? add(sum, each[name]) : sum), zero);
       const [gWeight, gBias] = [total("weight"), total("bias")];
-      const gx = needsX.includes(true)
-        ? throughMoments(
-            direct.map((found) => found?.x ?? null),
-            gWeight,
-            gBias,
-          )
-        : [];
-      return [...needsX.map((need, i) => (need ? gx[i] : null)), weight && gWeight, bias && gBias];
+      const needsX = needs.slice(0, inputs.length);
+      const gx = needsX.includes(true) ? inputGradients(upstream, gWeight, gBias, needsX) : [];
+      return [...needsX.map((_, i) => gx[i] ?? null), weight && gWeight, bias && gBias];
     });
   };
 
-  /** Takes away what flowed into the statistics: (Σg + x̂·Σg·x̂) / count, scaled as the direct gradient was, at each position that counted. */
-  const throughMoments = (direct: readonly (Tensor | null)[], gWeight: Tensor, gBias: Tensor): Tensor[] => {
+  /** From Σ g and Σ g·x̂ of all parts and ranks: (g − Σg / count − x̂·Σg·x̂ / count)·invstd·weight; a position that did not count has no part in the sums' derivatives. */
+  const inputGradients = (
+    upstream: readonly (Tensor | null)[],
+    gWeight: Tensor,
+    gBias: Tensor,
+    needsX: readonly boolean[],
+  ): (Tensor | null)[] => {
     const c = mean.numel;
     const local = cat([gBias, gWeight]);
     const shares = div(collective ? collective.allReduce(local) : local, count);
-    const scale = weight ? mul(invstd, weight) : invstd;
-    const correction = {
-      weight: mul(scale, narrow(shares, 0, c, c)),
-      bias: mul(scale, narrow(shares, 0, 0, c)),
-    };
+    const k = mul(narrow(shares, 0, c, c), invstd);
+    const gMean = sub(narrow(shares, 0, 0, c), mul(rest, k));
+    const scale = weight ? packed(weight) : filled(mean.shape, dtype, 1);
     return inputs.map(({ x, mask }, i) => {
-      const all = scaleAndShift(x, correction, statistics);
-      const counted = mask ? where(overChannels(mask), all, 0) : all;
-      const before = direct[i];
-      return before ? sub(before, counted) : neg(counted);
+      if (!needsX[i]) return null;
+      const gx = emptyAs(x);
+      const g = upstream[i] ?? emptyAs(x);
+      if (!upstream[i]) fillTensor(g, 0);
+      const { outer, channels, inner } = channelView(x);
+      const perChannel = [mean, invstd, scale, gMean, k].map((t) => t.pointer) as [
+        number,
+        number,
+        number,
+        number,
+        number,
+      ];
+      backend().givenGradByChannel(dtype, gx.pointer, g.pointer, x.pointer, outer, channels, inner, ...perChannel);
+      if (!mask) return gx;
+      const direct = mul(g, reshape(mul(scale, invstd), channelPositions(x).affine));
+      return where(overChannels(mask), gx, direct);
     });
   };
 
