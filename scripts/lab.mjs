@@ -46,6 +46,7 @@ function parse() {
 try {
   const options = parse();
   const { buildLab } = await import("./build.mjs");
+  await import("../lab/scripts/make-data.mjs");
   if (options.help) console.log(HELP);
   else if (options.command === "serve") {
     if (!options.dev) buildLab();

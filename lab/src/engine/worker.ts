@@ -1,8 +1,9 @@
 import { expose } from "comlink";
+import { DataError } from "evenkeel";
 import { type EngineInfo, engineInfo } from "./info.ts";
 import { failureOf } from "./model/failure.ts";
 import { OpenModel, type OpenResult } from "./model/open.ts";
-import { TrainSession } from "./train/session.ts";
+import { type DataSource, TrainSession } from "./train/session.ts";
 
 const session = new TrainSession();
 let model: OpenModel | null = null;
@@ -13,7 +14,16 @@ const engine = {
     return engineInfo();
   },
 
-  useData: session.useData.bind(session),
+  /** The images to train on; for files that are no data, says why, and what was there stays. */
+  async useData(source: DataSource): Promise<string | null> {
+    try {
+      await session.useData(source);
+      return null;
+    } catch (error) {
+      if ("files" in source && error instanceof DataError) return error.message;
+      throw error;
+    }
+  },
   open: session.open.bind(session),
   play: session.play.bind(session),
   pause: session.pause.bind(session),

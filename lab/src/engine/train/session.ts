@@ -4,6 +4,11 @@ import { type Both, Duel } from "./duel.ts";
 import type { Histograms } from "./network.ts";
 import type { TrainSettings } from "./settings.ts";
 
+export type { Both } from "./duel.ts";
+
+/** Where images come from: the page's own subset of MNIST below an address, or IDX files of the user's. */
+export type DataSource = { readonly base: string } | { readonly files: readonly File[] };
+
 /** Test accuracies at one step. */
 export interface Accuracy {
   /** steps done before it was taken */
@@ -93,7 +98,7 @@ export class TrainSession {
   private marks: { steps: number; seconds: number }[] = [];
 
   /** The images to train on: the page's own subset, or files of the user's. What was open before is closed. @throws DataError */
-  async useData(source: { base: string } | { files: readonly File[] }): Promise<void> {
+  async useData(source: DataSource): Promise<void> {
     await this.pause();
     const images = "files" in source ? await ownData(source.files) : await shippedData(source.base);
     await this.duel?.close();

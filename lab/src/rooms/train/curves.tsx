@@ -1,0 +1,146 @@
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { show } from "../../format.ts";
+import { useText } from "../../i18n.ts";
+import { color, useTheme } from "../../settings.ts";
+import { Figure } from "../../ui/figure.tsx";
+import { useWidth } from "../../ui/use-size.ts";
+import { GOAL, type RunRecord } from "./record.ts";
+
+interface CurvesProps {
+  readonly names: readonly [string, string];
+  readonly record: RunRecord;
+}
+
+type Series = (number | null)[];
+
+/** Loss and test accuracy of both networks over the steps. */
+export function Curves({ names, record }: CurvesProps) {
+  const t = useText("train");
+  const { loss, accuracies, version } = record;
+  const last = (values: Series) => values.at(-1) ?? null;
+  const losses = ([0, 1] as const).map((i) => {
+    const value = last(loss.smooth[i]);
+    return t("curves.now", { name: names[i], value: value === null ? t("curves.none") : show(value) });
+  });
+  const shares = ([0, 1] as const).map((i) => {
+    const value = record.accuracy(i);
+    return t("curves.now", {
+      name: names[i],
+      value: value === null ? t("curves.none") : `${(100 * value).toFixed(1)} %`,
+    });
+  });
+  const percent = (i: 0 | 1): Series => accuracies.map(({ values }) => (values[i] === null ? null : 100 * values[i]));
+  return (
+    <div class="train-curves card">
+      <Figure title={t("curves.accuracy")} description={`${t("curves.accuracy")}. ${shares.join(" ")}`}>
+        <LiveChart
+          kind="accuracy"
+          version={version}
+          data={() => [accuracies.map(({ step }) => step), percent(0), percent(1)]}
+        />
+      </Figure>
+      <Figure title={t("curves.loss")} description={`${t("curves.loss")}. ${losses.join(" ")}`}>
+        <LiveChart
+          kind="loss"
+          version={version}
+          data={() => [loss.steps, loss.raw[0], loss.raw[1], loss.smooth[0], loss.smooth[1]]}
+        />
+      </Figure>
+    </div>
+  );
+}
+
+interface LiveChartProps {
+  readonly kind: "loss" | "accuracy";
+  /** changes with the data */
+  readonly version: number;
+  readonly data: () => [number[], ...Series[]];
+}
+
+const HEIGHT = 240;
+const FONT = "12px 'Inter Variable', system-ui, sans-serif";
+/** At least so many steps wide, so that the first ones do not jump. */
+const LEAST_STEPS = 50;
+
+/** A chart that grows at its right end. */
+function LiveChart({ kind, version, data }: LiveChartProps) {
+  const [place, width] = useWidth<HTMLDivElement>();
+  const chart = useRef<uPlot | null>(null);
+  const latest = useRef(data);
+  latest.current = data;
+  const { theme } = useTheme();
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are read anew when the theme changes
+  useEffect(() => {
+    if (width === 0) return;
+    const made = new uPlot(optionsOf(kind, width), latest.current() as uPlot.AlignedData, place.current!);
+    chart.current = made;
+    return () => {
+      chart.current = null;
+      made.destroy();
+    };
+  }, [width, theme, kind]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version stands for the data, which grows in place
+  useEffect(() => chart.current?.setData(latest.current() as uPlot.AlignedData), [version]);
+
+  return <div ref={place} class="train-chart" style={{ minHeight: `${HEIGHT}px` }} aria-hidden="true" />;
+}
+
+function optionsOf(kind: LiveChartProps["kind"], width: number): uPlot.Options {
+  const [before, after, faint, line] = (["--before", "--after", "--ink-faint", "--line"] as const).map(color);
+  const axis = { stroke: faint, font: FONT, grid: { stroke: line, width: 1 }, ticks: { show: false } };
+  const curve = (stroke: string, thick: boolean): uPlot.Series => ({
+    stroke,
+    width: thick ? 2.5 : 1,
+    alpha: thick ? 1 : 0.28,
+    points: { show: false },
+    spanGaps: false,
+  });
+  return {
+    width,
+    height: HEIGHT,
+    padding: [10, 10, 0, 0],
+    legend: { show: false },
+    cursor: { show: false },
+    scales: {
+      x: { time: false, range: (_, __, max) => [0, Math.max(LEAST_STEPS, max ?? 0)] },
+      y: kind === "accuracy" ? { range: [0, 100] } : { distr: 3 },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, size: 28, space: 70 },
+      {
+        ...axis,
+        size: 46,
+        values: (_, ticks) =>
+          ticks.map((value) => (value === null ? "" : kind === "accuracy" ? `${value} %` : String(value))),
+      },
+    ],
+    series:
+      kind === "accuracy"
+        ? [{}, curve(before, true), curve(after, true)]
+        : [{}, curve(before, false), curve(after, false), curve(before, true), curve(after, true)],
+    hooks: kind === "accuracy" ? { drawAxes: [(u) => drawGoal(u, faint)] } : {},
+  };
+}
+
+/** A dashed line at 95 %. */
+function drawGoal({ ctx, bbox, valToPos }: uPlot, stroke: string): void {
+  const y = valToPos(100 * GOAL, "y", true);
+  ctx.save();
+  ctx.strokeStyle = stroke;
+  ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.lineWidth = devicePixelRatio;
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, y);
+  ctx.lineTo(bbox.left + bbox.width, y);
+  ctx.stroke();
+  ctx.fillStyle = stroke;
+  ctx.font = `${11 * devicePixelRatio}px 'Inter Variable', system-ui, sans-serif`;
+  ctx.textAlign = "right";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(`${100 * GOAL} %`, bbox.left + bbox.width - 4 * devicePixelRatio, y - 2 * devicePixelRatio);
+  ctx.restore();
+}
