@@ -17,3 +17,4 @@ export * from "./reduced";
 export * from "./softmax";
 export * from "./sum";
 export * from "./unary";
+export * from "./winograd";

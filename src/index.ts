@@ -96,10 +96,12 @@ export * as optim from "./optim/index.ts";
 export {
   type BackendName,
   getNumThreads,
+  getWinograd,
   type RuntimeInfo,
   runtimeInfo,
   setBackend,
   setNumThreads,
+  setWinograd,
 } from "./runtime.ts";
 export {
   arange,

@@ -4,6 +4,7 @@ import { backend, chooseBackend, registerBackend } from "./kernels/registry.ts";
 import { createWasmBackend } from "./kernels/wasm/index.ts";
 import { supportsSimd } from "./kernels/wasm/module.ts";
 import { setThreadCount } from "./kernels/wasm/threads.ts";
+import { allowWinograd, winogradAllowed } from "./kernels/wasm/winograd.ts";
 import { ArgumentError, EnvironmentError } from "./util/errors.ts";
 
 /** A set of kernels that can be chosen: plain TypeScript, or WebAssembly without or with fused multiply-add. */
@@ -112,6 +113,40 @@ export function setNumThreads(count: number): void {
  */
 export function getNumThreads(): number {
   return backend().threads;
+}
+
+/**
+ * Chooses whether 3×3 convolutions of float32 with stride 1 may be computed by Winograd's algorithm F(4×4, 3×3) (Lavin and Gray 2015), which needs a quarter of the
+ * multiplications. It is used where it is faster, in both directions; its rounding errors are two to four times those of plain sums, and an infinite or NaN input spreads over
+ * its 4×4 tile of outputs. At the start it is on, unless the environment variable EVENKEEL_WINOGRAD is "off". The plain TypeScript kernels never use it.
+ *
+ * @example
+ * ```ts
+ * import { getWinograd, setWinograd } from "evenkeel";
+ *
+ * const before = getWinograd();
+ * setWinograd(false);
+ * getWinograd(); // => false
+ * setWinograd(before);
+ * ```
+ */
+export function setWinograd(enabled: boolean): void {
+  allowWinograd(enabled);
+}
+
+/**
+ * Whether convolutions may be computed by Winograd's algorithm: see setWinograd.
+ * @throws EnvironmentError when EVENKEEL_WINOGRAD is neither on nor off
+ *
+ * @example
+ * ```ts
+ * import { getWinograd } from "evenkeel";
+ *
+ * console.log(getWinograd() ? "fast 3×3 convolutions" : "plain sums");
+ * ```
+ */
+export function getWinograd(): boolean {
+  return winogradAllowed();
 }
 
 registerBackend("reference", createReferenceBackend);

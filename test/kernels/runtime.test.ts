@@ -48,6 +48,18 @@ describe("the runtime", () => {
     );
   });
 
+  it("does without Winograd's algorithm where it is told to", async () => {
+    const { getWinograd, setWinograd } = await start("wasm", "base");
+    expect(getWinograd()).toBe(true);
+    setWinograd(false);
+    expect(getWinograd()).toBe(false);
+    vi.stubEnv("EVENKEEL_WINOGRAD", "off");
+    expect((await start("wasm", "base")).getWinograd()).toBe(false);
+    vi.stubEnv("EVENKEEL_WINOGRAD", "yes");
+    const runtime = await start("wasm", "base");
+    expect(() => runtime.getWinograd()).toThrow('EVENKEEL_WINOGRAD is "yes": set it to on or off, or to nothing');
+  });
+
   it("changes backends while tensors stay valid", async () => {
     const { runtimeInfo, setBackend } = await start("wasm", "base");
     const { backend } = await import("../../src/kernels/registry.ts");

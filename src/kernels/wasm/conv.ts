@@ -1,7 +1,9 @@
 import type { Conv2dShape, LinearKernels, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
+import { geometryOf } from "./conv-geometry.ts";
 import { ARGUMENTS } from "./module.ts";
+import { type WinogradExports, winogradConvolutions } from "./winograd.ts";
 
 type Bytes = (p: Pointer, itemBytes: number) => number;
 type Pack = (p: Pointer, weights: Pointer, w: Pointer) => void;
@@ -48,7 +50,7 @@ type DepthwiseGrad = (
 ) => void;
 
 /** What assembly/conv.ts, assembly/conv-weight.ts and assembly/depthwise.ts export; `p` is an argument block. */
-export interface ConvExports {
+export interface ConvExports extends WinogradExports {
   convWeightsBytes: Bytes;
   convScratch(p: Pointer): number;
   convPackF32: Pack;
@@ -136,6 +138,7 @@ export function convKernels(
   reference: LinearKernels,
 ): Pick<LinearKernels, "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad"> {
   const bytesOf = (dtype: FloatDType) => (dtype === "float32" ? 4 : 8);
+  const winograd = winogradConvolutions(wasm, heap);
 
   function convolve(
     dtype: FloatDType,
@@ -254,44 +257,16 @@ export function convKernels(
     }
   }
 
-  /** Writes the geometry of a direct kernel over some of the channels, and runs it with its scratch memory. */
-  function direct(
-    dtype: FloatDType,
-    s: Conv2dShape,
-    channels: number,
-    rows: number,
-    scratchBytes: Bytes,
-    run: (scratch: Pointer) => void,
-  ): void {
-    heap.i32.set(
-      [
-        s.batch,
-        channels,
-        s.inHeight,
-        s.inWidth,
-        s.inChannels * s.inHeight * s.inWidth,
-        rows,
-        s.outHeight,
-        s.outWidth,
-        s.outChannels * s.outHeight * s.outWidth,
-        s.kernelHeight,
-        s.kernelWidth,
-        s.strideHeight,
-        s.strideWidth,
-        s.paddingHeight,
-        s.paddingWidth,
-        s.dilationHeight,
-        s.dilationWidth,
-      ],
-      ARGUMENTS / 4,
-    );
+  /** Writes the geometry of a direct kernel, and runs it with its scratch memory. */
+  function direct(dtype: FloatDType, s: Conv2dShape, scratchBytes: Bytes, run: (scratch: Pointer) => void): void {
+    heap.i32.set(geometryOf(s), ARGUMENTS / 4);
     const scratch = heap.alloc(scratchBytes(ARGUMENTS, bytesOf(dtype)));
     run(scratch);
     heap.free(scratch);
   }
 
   function depthwise(dtype: FloatDType, s: Conv2dShape, run: (scratch: Pointer) => void): void {
-    direct(dtype, s, s.inChannels, s.outChannels, wasm.depthwiseScratch, run);
+    direct(dtype, { ...s, groups: 1 }, wasm.depthwiseScratch, run);
   }
 
   /** One group of the weights' gradient. */
@@ -303,7 +278,7 @@ export function convKernels(
     const left = x + group * channels * s.inHeight * s.inWidth * bytes;
     const sum = dtype === "float32" ? wasm.convWeightGradF32 : wasm.convWeightGradF64;
     const finish = dtype === "float32" ? wasm.convWeightFinishF32 : wasm.convWeightFinishF64;
-    direct(dtype, s, channels, rows, wasm.convWeightScratch, (scratch) => {
+    direct(dtype, s, wasm.convWeightScratch, (scratch) => {
       const atOnce = heap.i32[(ARGUMENTS + IMAGES_AT_ONCE) / 4];
       const [perGroup, groups] = imageGroups(s.batch, s.outHeight * s.outWidth, atOnce);
       const sums = heap.alloc(groups * wasm.convWeightSums(ARGUMENTS, bytes));
@@ -326,6 +301,7 @@ export function convKernels(
         const kernel = dtype === "float32" ? wasm.depthwiseF32 : wasm.depthwiseF64;
         return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, out, x, w, bias, 0, shape.inChannels, scratch));
       }
+      if (winograd.suits(dtype, shape)) return winograd.forward(shape, out, x, w, bias);
       const s = isPointwise(shape) ? asRow(shape) : shape;
       for (let group = 0; group < s.groups; group++) forward(dtype, s, group, out, x, w, bias);
     },
@@ -335,6 +311,7 @@ export function convKernels(
         const kernel = dtype === "float32" ? wasm.depthwiseInputGradF32 : wasm.depthwiseInputGradF64;
         return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gx, g, w, 0, shape.inChannels, scratch));
       }
+      if (winograd.suits(dtype, shape)) return winograd.inputGrad(shape, gx, g, w);
       const s = isPointwise(shape) ? asRow(shape) : shape;
       // A stride beyond the kernel leaves positions that no output reads.
       const gaps = s.kernelHeight < s.strideHeight || s.kernelWidth < s.strideWidth;

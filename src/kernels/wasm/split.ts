@@ -20,7 +20,7 @@ export interface Split {
   /** what arguments grow by from item to item, mostly addresses: bytes into `steps`, which comes with zeros */
   readonly steps: (a: Args, steps: Float64Array) => void;
   /** items of a part are a multiple of this many */
-  readonly grain?: (a: Args) => number;
+  readonly grain?: (a: Args, kernels: Kernels) => number;
   /** which argument is scratch memory, and its bytes if they are not ARGUMENT_BYTES */
   readonly scratch?: number;
   readonly scratchBytes?: (a: Args, kernels: Kernels) => number;
@@ -62,7 +62,7 @@ function splitKernel(pool: Pool, number: number, kernels: Kernels, name: string,
     cut.total = args[cut.items];
     const each = work(args);
     if (cut.total * each < LEAST_WORK) return kernel(...args);
-    const together = grain ? grain(args) : 1;
+    const together = grain ? grain(args, kernels) : 1;
     cut.block = Math.max(1, Math.floor(PART_WORK / (each * together))) * together;
     if (cut.block >= cut.total) return kernel(...args);
     steps.fill(0);

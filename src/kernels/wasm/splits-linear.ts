@@ -1,5 +1,6 @@
 import { heap } from "../heap.ts";
 import type { Split } from "./split.ts";
+import { winogradRowTime } from "./winograd.ts";
 
 /* How matrix products and convolutions are cut. Arguments are known by their places. */
 
@@ -77,6 +78,18 @@ const convWeight = (bytes: number): Split => ({
   },
 });
 
+/** By rows of tiles, in the blocks in which they are done. */
+const winograd: Split = {
+  items: 6,
+  work: (args) => winogradRowTime(Math.ceil(field(args, 28) / 4), field(args, 4), field(args, 20)) / 0.3,
+  grain: ([p], kernels) => kernels.winogradRows(p) as number,
+  scratch: 7,
+  scratchBytes: ([p], kernels) => kernels.winogradScratch(p) as number,
+  steps(_args, steps) {
+    steps[5] = 1;
+  },
+};
+
 /** By channels; `first` is the place of the first one, before their number and the scratch memory. */
 const depthwise = (first: number, bytes: number): Split => ({
   items: first + 1,
@@ -102,6 +115,7 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   convBiasF64: convBias(8),
   convWeightGradF32: convWeight(4),
   convWeightGradF64: convWeight(8),
+  winogradF32: winograd,
   depthwiseF32: depthwise(5, 4),
   depthwiseF64: depthwise(5, 8),
   depthwiseInputGradF32: depthwise(4, 4),

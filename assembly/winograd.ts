@@ -1,0 +1,344 @@
+/*
+ * 3×3 convolution of stride 1 by Winograd's F(4×4, 3×3): a quarter of the multiplications. Tiles of 6×6 inputs and the weights are transformed; then each of the 36 places
+ * is a product [tiles × channels]·[channels × output channels] of its own; its sums are transformed back into tiles of 4×4 outputs. Rows of tiles are done a block at a time,
+ * so that all of it stays in the second cache. The gradient of the input is the same with the weights turned round.
+ */
+import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
+import { loadPart, storePart } from "./scratch";
+import { madd, TILE_BYTES } from "./tile";
+import {
+  A,
+  A2,
+  B,
+  B2,
+  bandBytes,
+  CHANNELS_TOGETHER,
+  clearBand,
+  oddLines,
+  PLACES,
+  placeBytes,
+  SIDE,
+  scale,
+  TILE_STEP,
+  tilesAcross,
+  tilesDown,
+  times,
+  transformInput,
+} from "./winograd-tiles";
+
+/** Bytes of transformed tiles, in and out, that are aimed at, and the most tiles worth taking at once. */
+const BLOCK_BYTES: usize = 786432;
+const BLOCK_TILES: usize = 128;
+
+/** Bytes of a tile's row of output channels. */
+function outBytes(p: usize): usize {
+  return padded(get(p, OUT_CHANNELS), 8) * 4;
+}
+
+/** Rows of tiles that are done at once: an eighth of them at most, so that threads have something to share. */
+export function winogradRows(p: usize): usize {
+  const tiles = min(
+    BLOCK_TILES,
+    BLOCK_BYTES / (PLACES * (padded(get(p, CHANNELS), CHANNELS_TOGETHER) * 4 + outBytes(p))),
+  );
+  const rows = min(tiles / tilesAcross(p), (get(p, BATCH) * tilesDown(p) + 7) / 8);
+  return max(1, rows);
+}
+
+/** Tiles of a block, whole groups of four. */
+function blockTiles(p: usize): usize {
+  return padded(winogradRows(p) * tilesAcross(p), 4);
+}
+
+export function winogradScratch(p: usize): usize {
+  const tiles = blockTiles(p);
+  return TEMPORARY + bandBytes(p) + PLACES * (placeBytes(tiles, get(p, CHANNELS)) + oddLines(tiles * outBytes(p)));
+}
+
+/** Room for a tile whose rows have been combined, but not its columns. */
+const TEMPORARY: usize = 384;
+
+/** Bytes of the transformed weights of one place: slivers of eight output channels. */
+function weightsPlace(p: usize): usize {
+  return oddLines(get(p, CHANNELS) * outBytes(p));
+}
+
+export function winogradWeightsBytes(p: usize): usize {
+  return PLACES * weightsPlace(p) + 288;
+}
+
+const OVER_0: f32 = 1 / (A2 * B2);
+const OVER_A: f32 = 1 / (2 * A2 * (A2 - B2));
+const OVER_B: f32 = 1 / (2 * B2 * (B2 - A2));
+
+/** G·w for one column: six vectors, `row` bytes apart. */
+// @ts-expect-error: a decorator
+function combineWeights(to: usize, row: usize, w0: v128, w1: v128, w2: v128): void {
+  v128.store(to, scale(OVER_0, w0));
+  const u = scale(OVER_A, times(A2, w2, w0));
+  to += row;
+  v128.store(to, times(A * OVER_A, w1, u));
+  to += row;
+  v128.store(to, times(-A * OVER_A, w1, u));
+  const v = scale(OVER_B, times(B2, w2, w0));
+  to += row;
+  v128.store(to, times(B * OVER_B, w1, v));
+  to += row;
+  v128.store(to, times(-B * OVER_B, w1, v));
+  v128.store(to + row, w2);
+}
+
+/** One tap of up to four output channels. */
+function loadTap(w: usize, lane: usize, count: usize): v128 {
+  let v = v128.load32_zero(w);
+  if (count > 1) v = v128.load32_lane(w + lane, v, 1);
+  if (count > 2) v = v128.load32_lane(w + 2 * lane, v, 2);
+  if (count > 3) v = v128.load32_lane(w + 3 * lane, v, 3);
+  return v;
+}
+
+/**
+ * Transforms the weights into `u`, of winogradWeightsBytes bytes. Output channels lie outStep and channels inStep elements apart; `turned` takes the taps from the last to
+ * the first.
+ */
+export function winogradPackF32(p: usize, u: usize, w: usize, outStep: usize, inStep: usize, turned: bool): void {
+  const channels = get(p, CHANNELS);
+  const outChannels = get(p, OUT_CHANNELS);
+  const sliver = channels * TILE_BYTES;
+  const place = weightsPlace(p);
+  const columns = u + PLACES * place;
+  memory.fill(u, 0, PLACES * place);
+  outStep *= 4;
+  inStep *= 4;
+  const tap: isize = turned ? -4 : 4;
+  if (turned) w += 32;
+  for (let k: usize = 0; k < outChannels; k += 4) {
+    const count = min(4, outChannels - k);
+    const to = u + (k / 8) * sliver + (k & 4) * 4;
+    for (let c: usize = 0; c < channels; c++) {
+      const from = w + k * outStep + c * inStep;
+      for (let i: isize = 0; i < 3; i++) {
+        const w0 = loadTap(from + i * tap, outStep, count);
+        const w1 = loadTap(from + (i + 3) * tap, outStep, count);
+        const w2 = loadTap(from + (i + 6) * tap, outStep, count);
+        combineWeights(columns + i * 16, 48, w0, w1, w2);
+      }
+      for (let i: usize = 0; i < 6; i++) {
+        const at = columns + i * 48;
+        const w0 = v128.load(at);
+        const w1 = v128.load(at, 16);
+        const w2 = v128.load(at, 32);
+        combineWeights(to + c * TILE_BYTES + 6 * i * place, place, w0, w1, w2);
+      }
+    }
+  }
+}
+
+/** Four tiles × eight output channels: a sliver of `channels` steps; blocks of channels of the tiles lie `block` bytes apart. */
+function product(channels: usize, a: usize, block: usize, u: usize, out: usize, outRow: usize): void {
+  const end = u + channels * TILE_BYTES;
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c20 = c00;
+  let c21 = c00;
+  let c30 = c00;
+  let c31 = c00;
+  const jump = block - TILE_STEP;
+  do {
+    const stop = min(u + CHANNELS_TOGETHER * TILE_BYTES, end);
+    do {
+      const b0 = v128.load(u);
+      const b1 = v128.load(u, 16);
+      let v = v128.load_splat<f32>(a);
+      c00 = madd<f32>(v, b0, c00);
+      c01 = madd<f32>(v, b1, c01);
+      v = v128.load_splat<f32>(a, TILE_STEP);
+      c10 = madd<f32>(v, b0, c10);
+      c11 = madd<f32>(v, b1, c11);
+      v = v128.load_splat<f32>(a, 2 * TILE_STEP);
+      c20 = madd<f32>(v, b0, c20);
+      c21 = madd<f32>(v, b1, c21);
+      v = v128.load_splat<f32>(a, 3 * TILE_STEP);
+      c30 = madd<f32>(v, b0, c30);
+      c31 = madd<f32>(v, b1, c31);
+      a += 4;
+      u += TILE_BYTES;
+    } while (u < stop);
+    a += jump;
+  } while (u < end);
+  v128.store(out, c00);
+  v128.store(out, c01, 16);
+  out += outRow;
+  v128.store(out, c10);
+  v128.store(out, c11, 16);
+  out += outRow;
+  v128.store(out, c20);
+  v128.store(out, c21, 16);
+  out += outRow;
+  v128.store(out, c30);
+  v128.store(out, c31, 16);
+}
+
+/** Aᵀ·m for one column: four vectors, `row` bytes apart, of six. */
+// @ts-expect-error: a decorator
+function combineSums(to: usize, from: usize, place: usize): void {
+  const m0 = v128.load(from);
+  from += place;
+  let m1 = v128.load(from);
+  from += place;
+  let m2 = v128.load(from);
+  const sum = f32x4.add(m1, m2);
+  const apart = f32x4.sub(m1, m2);
+  from += place;
+  m1 = v128.load(from);
+  from += place;
+  m2 = v128.load(from);
+  const sum2 = f32x4.add(m1, m2);
+  const apart2 = f32x4.sub(m1, m2);
+  v128.store(to, f32x4.add(f32x4.add(m0, sum), sum2));
+  v128.store(to, times(B, apart2, scale(A, apart)), 96);
+  v128.store(to, times(B2, sum2, scale(A2, sum)), 192);
+  v128.store(to, times(B * B2, apart2, times(A * A2, apart, v128.load(from + place))), 288);
+}
+
+/** Four channels of one tile: 4×4 outputs each, of which the first columns and rows exist. */
+function writeTile(
+  out: usize,
+  plane: usize,
+  row: usize,
+  channels: usize,
+  rows: usize,
+  columns: usize,
+  from: usize,
+  place: usize,
+  bias: v128,
+  temporary: usize,
+): void {
+  for (let i: usize = 0; i < 6; i++) combineSums(temporary + i * 16, from + i * place, 6 * place);
+  for (; rows > 0; rows--) {
+    const m0 = f32x4.add(v128.load(temporary), bias);
+    const m1 = v128.load(temporary, 16);
+    const m2 = v128.load(temporary, 32);
+    const m3 = v128.load(temporary, 48);
+    const m4 = v128.load(temporary, 64);
+    const sum = f32x4.add(m1, m2);
+    const apart = f32x4.sub(m1, m2);
+    const sum2 = f32x4.add(m3, m4);
+    const apart2 = f32x4.sub(m3, m4);
+    const y0 = f32x4.add(f32x4.add(m0, sum), sum2);
+    const y1 = times(B, apart2, times(A, apart, bias));
+    const y2 = times(B2, sum2, times(A2, sum, bias));
+    const y3 = times(B * B2, apart2, times(A * A2, apart, f32x4.add(v128.load(temporary, 80), bias)));
+    const low = v128.shuffle<f32>(y0, y1, 0, 4, 1, 5);
+    const high = v128.shuffle<f32>(y0, y1, 2, 6, 3, 7);
+    const low2 = v128.shuffle<f32>(y2, y3, 0, 4, 1, 5);
+    const high2 = v128.shuffle<f32>(y2, y3, 2, 6, 3, 7);
+    const x0 = v128.shuffle<f64>(low, low2, 0, 2);
+    const x1 = v128.shuffle<f64>(low, low2, 1, 3);
+    const x2 = v128.shuffle<f64>(high, high2, 0, 2);
+    const x3 = v128.shuffle<f64>(high, high2, 1, 3);
+    let to = out;
+    if (channels >= 4 && columns >= 4) {
+      v128.store(to, x0);
+      to += plane;
+      v128.store(to, x1);
+      to += plane;
+      v128.store(to, x2);
+      v128.store(to + plane, x3);
+    } else {
+      const bytes = min(columns, 4) * 4;
+      storePart(to, x0, bytes);
+      if (channels > 1) storePart(to + plane, x1, bytes);
+      if (channels > 2) storePart(to + 2 * plane, x2, bytes);
+      if (channels > 3) storePart(to + 3 * plane, x3, bytes);
+    }
+    out += row;
+    temporary += 96;
+  }
+}
+
+/** One row of tiles, of all output channels. */
+function writeRow(
+  p: usize,
+  image: usize,
+  from: usize,
+  place: usize,
+  tile: usize,
+  down: usize,
+  bias: usize,
+  temporary: usize,
+): void {
+  const channels = get(p, OUT_CHANNELS);
+  const width = get(p, OUT_WIDTH);
+  const row = width * 4;
+  const plane = get(p, OUT_HEIGHT) * row;
+  const rows = min(SIDE, get(p, OUT_HEIGHT) - down * SIDE);
+  for (let k: usize = 0; k < channels; k += 4) {
+    const count = channels - k;
+    const offset = bias ? loadPart(bias + k * 4, count * 4) : f32x4.splat(0);
+    let to = image + k * plane + down * SIDE * row;
+    let sums = from + k * 4;
+    for (let x: usize = 0; x < width; x += SIDE) {
+      writeTile(to, plane, row, count, rows, width - x, sums, place, offset, temporary);
+      to += 16;
+      sums += tile;
+    }
+  }
+}
+
+/** Rows number `first` to first + total of the batch's rows of tiles; `u` are the transformed weights, and `scratch` has winogradScratch bytes. */
+export function winogradF32(
+  p: usize,
+  out: usize,
+  x: usize,
+  u: usize,
+  bias: usize,
+  first: usize,
+  total: usize,
+  scratch: usize,
+): void {
+  const channels = get(p, CHANNELS);
+  const outRow = outBytes(p);
+  const across = tilesAcross(p);
+  const perImage = tilesDown(p);
+  const most = blockTiles(p);
+  const inPlace = placeBytes(most, channels);
+  const block = most * TILE_STEP;
+  const outPlace = oddLines(most * outRow);
+  const weightsStep = weightsPlace(p);
+  const band = scratch + TEMPORARY;
+  const tiles = band + bandBytes(p);
+  const sums = tiles + PLACES * inPlace;
+  const atOnce = winogradRows(p);
+  const last = first + total;
+  clearBand(p, band);
+  for (let start = first; start < last; start += atOnce) {
+    const rows = min(atOnce, last - start);
+    for (let r: usize = 0; r < rows; r++) {
+      const n = (start + r) / perImage;
+      const image = x + n * get(p, IN_IMAGE) * 4;
+      transformInput(p, tiles + r * across * TILE_STEP, inPlace, block, image, start + r - n * perImage, band);
+    }
+    const count = rows * across;
+    for (let i: usize = 0; i < PLACES; i++) {
+      let weights = u + i * weightsStep;
+      for (let k: usize = 0; k < outRow; k += TILE_BYTES) {
+        let from = tiles + i * inPlace;
+        let to = sums + i * outPlace + k;
+        for (let t: usize = 0; t < count; t += 4) {
+          product(channels, from, block, weights, to, outRow);
+          from += 4 * TILE_STEP;
+          to += 4 * outRow;
+        }
+        weights += channels * TILE_BYTES;
+      }
+    }
+    for (let r: usize = 0; r < rows; r++) {
+      const n = (start + r) / perImage;
+      const image = out + n * get(p, OUT_IMAGE) * 4;
+      writeRow(p, image, sums + r * across * outRow, outPlace, outRow, start + r - n * perImage, bias, scratch);
+    }
+  }
+}
