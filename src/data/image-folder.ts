@@ -1,5 +1,6 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { DataError } from "../util/errors.ts";
+import { defaultCollate } from "./collate.ts";
 import { checkIndex, type Dataset } from "./dataset.ts";
 import { type DecodeOptions, decodeImage } from "./decode/decode-image.ts";
 
@@ -37,6 +38,13 @@ export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> 
     });
     const { transform = (image) => image, mode = "rgb", maxPixels } = this.options;
     return [transform(await decodeImage(bytes, { mode, maxPixels, name: path })), label];
+  }
+
+  /** Images [N, channels, height, width] and labels [N]; the transform has to make them one size. */
+  async getBatch(indices: readonly number[]): Promise<[Tensor, Tensor]> {
+    const samples: [Tensor, number][] = [];
+    for (const index of indices) samples.push(await this.get(index));
+    return defaultCollate(samples) as [Tensor, Tensor];
   }
 }
 

@@ -27,13 +27,13 @@ describe("pixels are those of torchvision.io.decode_image", () => {
     const image = await data.decodeImage(Buffer.from(file, "base64"), { mode });
     expect(image.dtype).toBe("uint8");
     expect(image.shape).toEqual([...output.shape]);
-    expect(image.toTypedArray()).toEqual(new Uint8Array(output.data as Uint8Array));
+    expect(image.toTypedArray()).toEqual(Uint8Array.from(output.data as Uint8Array));
   });
 
   test("as a Blob; a palette with transparency has four channels", async () => {
     const image = await data.decodeImage(new Blob([bytesOf("PNG, palette with transparency")]));
     expect(image.shape).toEqual([4, 37, 51]);
-    const alpha = new Set(image.select(0, 3).toTypedArray());
+    const alpha = new Set(image.select(0, 3).toTypedArray() as Uint8Array);
     expect(alpha.has(255)).toBe(true);
   });
 

@@ -56,12 +56,18 @@ class NodeImageData {
   ) {}
 }
 
-async function decodeJpeg(bytes: Uint8Array): Promise<Pixels> {
+type JpegCodec = Awaited<ReturnType<typeof import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js")["default"]>>;
+
+/** A codec that has done its work, for the next image: making one takes 2 ms. */
+let idle: JpegCodec | undefined;
+/** After a larger image the codec is let go, and its memory with it. */
+const MOST_IDLE_PIXELS = 2 ** 22;
+
+async function startJpeg(): Promise<JpegCodec> {
   const { default: start } = await optional("@jsquash/jpeg", () => import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"));
   compiled ??= compileJpeg();
   const wasm = await compiled;
-  // An instance for each image: its memory goes with it, and after an error it would be in an unknown state.
-  const codec = await start({
+  return start({
     noInitialRun: true,
     print: () => {},
     printErr: () => {},
@@ -71,11 +77,19 @@ async function decodeJpeg(bytes: Uint8Array): Promise<Pixels> {
       return instance.exports;
     },
   });
+}
+
+async function decodeJpeg(bytes: Uint8Array, { width, height }: ImageHeader): Promise<Pixels> {
+  const codec = idle ?? (await startJpeg());
+  // Taken, and lost where decoding fails: its state is unknown then.
+  idle = undefined;
   const before = Object.getOwnPropertyDescriptor(globalThis, "ImageData");
   if (!before) Object.defineProperty(globalThis, "ImageData", { value: NodeImageData, configurable: true });
   try {
     // Orientation stays as stored, as in torchvision.
-    return { data: codec.decode(bytes as unknown as BufferSource, false).data, stride: 4 };
+    const image = codec.decode(bytes as Uint8Array<ArrayBuffer>, false);
+    if (width * height <= MOST_IDLE_PIXELS) idle = codec;
+    return { data: image?.data ?? new Uint8Array(), stride: 4 };
   } finally {
     if (!before) Reflect.deleteProperty(globalThis, "ImageData");
   }
@@ -83,5 +97,5 @@ async function decodeJpeg(bytes: Uint8Array): Promise<Pixels> {
 
 /** The pixels of an image whose head was read. @throws whatever the codecs throw of damaged files */
 export function decodePixels(bytes: Uint8Array, header: ImageHeader): Promise<Pixels> {
-  return header.format === "png" ? decodePng(header as Png) : decodeJpeg(bytes);
+  return header.format === "png" ? decodePng(header as Png) : decodeJpeg(bytes, header);
 }
