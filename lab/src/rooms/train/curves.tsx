@@ -72,7 +72,7 @@ function LiveChart({ kind, version, data }: LiveChartProps) {
   latest.current = data;
   const { theme } = useTheme();
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are read anew when the theme changes
+  // The theme is among them since the colours are read when the chart is made.
   useEffect(() => {
     if (width === 0) return;
     const made = new uPlot(optionsOf(kind, width), latest.current() as uPlot.AlignedData, place.current!);
@@ -83,11 +83,16 @@ function LiveChart({ kind, version, data }: LiveChartProps) {
     };
   }, [width, theme, kind]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the version stands for the data, which grows in place
+  // The version stands for the data, which grows in place.
   useEffect(() => chart.current?.setData(latest.current() as uPlot.AlignedData), [version]);
 
   return <div ref={place} class="train-chart" style={{ minHeight: `${HEIGHT}px` }} aria-hidden="true" />;
 }
+
+const ACCURACY_TICKS = [0, 20, 40, 60, 80, 100 * GOAL];
+/** On a logarithmic scale there are nine ticks to each line that is drawn. */
+const powersOfTen = (_: uPlot, ticks: number[]) =>
+  ticks.map((value) => (Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
 
 function optionsOf(kind: LiveChartProps["kind"], width: number): uPlot.Options {
   const [before, after, faint, line] = (["--before", "--after", "--ink-faint", "--line"] as const).map(color);
@@ -114,6 +119,7 @@ function optionsOf(kind: LiveChartProps["kind"], width: number): uPlot.Options {
       {
         ...axis,
         size: 46,
+        ...(kind === "accuracy" ? { splits: () => ACCURACY_TICKS } : { grid: { ...axis.grid, filter: powersOfTen } }),
         values: (_, ticks) =>
           ticks.map((value) => (value === null ? "" : kind === "accuracy" ? `${value} %` : String(value))),
       },
@@ -137,10 +143,5 @@ function drawGoal({ ctx, bbox, valToPos }: uPlot, stroke: string): void {
   ctx.moveTo(bbox.left, y);
   ctx.lineTo(bbox.left + bbox.width, y);
   ctx.stroke();
-  ctx.fillStyle = stroke;
-  ctx.font = `${11 * devicePixelRatio}px 'Inter Variable', system-ui, sans-serif`;
-  ctx.textAlign = "right";
-  ctx.textBaseline = "bottom";
-  ctx.fillText(`${100 * GOAL} %`, bbox.left + bbox.width - 4 * devicePixelRatio, y - 2 * devicePixelRatio);
   ctx.restore();
 }

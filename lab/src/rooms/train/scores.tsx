@@ -35,7 +35,7 @@ export function Scores({ names, training }: ScoresProps) {
           {diverged === null && accuracy !== null && <small>%</small>}
         </p>
         <div class="train-meter" aria-hidden="true">
-          <span style={{ width: `${100 * (diverged === null ? (accuracy ?? 0) : 0)}%` }} />
+          <span class="train-level" style={{ width: `${100 * (diverged === null ? (accuracy ?? 0) : 0)}%` }} />
         </div>
         <p class={diverged !== null ? "train-state is-bad" : "train-state"} data-state={i}>
           {state}

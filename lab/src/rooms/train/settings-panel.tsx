@@ -56,7 +56,7 @@ export function SettingsPanel({ settings, onChange, onDefaults }: PanelProps) {
       <div class="train-fields">
         <Segmented
           label={t("set.network")}
-          options={NETWORKS.map((value) => ({ value, label: t(`network.${value}`) }))}
+          options={NETWORKS.map((value) => ({ value, label: t(`networkShort.${value}`) }))}
           value={network}
           onChange={chooseNetwork}
         />
@@ -134,7 +134,7 @@ function NormSelect({ side, label, value, options, onChange }: NormSelectProps) 
       <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value as NormName)}>
         {options.map((norm) => (
           <option key={norm} value={norm}>
-            {t(`norm.${norm}`)}
+            {t(norm === "none" ? "set.none" : `norm.${norm}`)}
           </option>
         ))}
       </select>

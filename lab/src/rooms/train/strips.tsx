@@ -104,7 +104,6 @@ interface StripProps {
 function Strip({ columns, bins, kind, side, version }: StripProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { theme } = useTheme();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the version stands for the columns, the theme for the colour
   useEffect(
     () => draw(canvas.current!, columns, bins, color(side === 0 ? "--before" : "--after")),
     [version, theme, kind],
