@@ -21,6 +21,10 @@ export function recordMany(
     for (const tensor of own) tensor.storage.release();
     return;
   }
+  if (outputs.length === 1) {
+    record(name, outputs[0], inputs, (g, needs) => backward([g], needs), saved, own);
+    return;
+  }
   const arrived: (Tensor | null)[] = outputs.map(() => null);
   const token = emptyTensor([0], outputs[0].dtype);
   const joint = (_: Tensor, needs: readonly boolean[]) => {
