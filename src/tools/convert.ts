@@ -12,6 +12,7 @@ import {
 import type { FloatDType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
+import { carryFreeze } from "./freeze.ts";
 
 /** What batch normalization can become. */
 export type ConversionTarget = "group" | "sync" | "frozen";
@@ -113,6 +114,7 @@ export function convert<M extends Module>(
     const from = String(layer);
     const now = to === "sync" && layer instanceof SyncBatchNorm ? layer : converted(layer, to, groups);
     const note = now === null ? "unsupported" : to === "group" ? "statistics-dropped" : undefined;
+    if (now && now !== layer) carryFreeze(layer, now);
     if (now !== layer) changes.push({ path, from, to: String(now ?? layer), ...(note && { note }) });
     made.set(layer, now ?? layer);
     return now ?? layer;

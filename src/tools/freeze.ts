@@ -1,6 +1,6 @@
 import type { Module } from "../nn/module.ts";
 import { NormBase } from "../nn/norm/base.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { Parameter } from "../nn/parameter.ts";
 
 /** What `freeze` and `unfreeze` apply to. */
 export interface FreezeOptions {
@@ -10,14 +10,36 @@ export interface FreezeOptions {
   statistics?: boolean;
 }
 
-/** requiresGrad of frozen parameters, as it was. */
-const flags = new WeakMap<Tensor, boolean>();
+/** requiresGrad of a module's own frozen parameters, as it was. By their names: to(dtype) and others put new tensors in their place. */
+const flags = new WeakMap<Module, Map<string, boolean>>();
 /** Frozen layers, and the mode that they would be in. */
 const modes = new WeakMap<Module, boolean>();
 
 /** Whether `freeze` holds a layer's running statistics. */
 export function hasFrozenStatistics(module: Module): boolean {
   return modes.has(module);
+}
+
+/** Holds the statistics of a layer that would be in `mode`. */
+function hold(layer: Module, mode: boolean): void {
+  modes.set(layer, mode);
+  layer.training = false;
+  // Remembers what train() and eval() of the model ask for, so that unfreeze can do it.
+  const train = (asked = true) => {
+    modes.set(layer, asked);
+    return layer;
+  };
+  Object.defineProperty(layer, "train", { value: train, configurable: true, enumerable: false });
+}
+
+/** Makes a layer that takes another one's place frozen as that is. */
+export function carryFreeze(from: Module, to: Module): void {
+  const before = flags.get(from);
+  if (before) flags.set(to, new Map(before));
+  const mode = modes.get(from);
+  if (mode === undefined) return;
+  if (to instanceof NormBase && to.runningMean !== null) hold(to, mode);
+  else to.train(mode);
 }
 
 /**
@@ -37,22 +59,20 @@ export function hasFrozenStatistics(module: Module): boolean {
 export function freeze<M extends Module>(model: M, options: FreezeOptions = {}): M {
   const { parameters = true, statistics = true } = options;
   if (parameters) {
-    for (const parameter of model.parameters()) {
-      if (!flags.has(parameter)) flags.set(parameter, parameter.requiresGrad);
-      parameter.requiresGrad = false;
+    // All are noted before any is changed: modules may share them.
+    for (const module of model.modules()) {
+      const known = flags.get(module) ?? new Map<string, boolean>();
+      for (const [name, { requiresGrad }] of module.namedParameters({ recurse: false })) {
+        if (!known.has(name)) known.set(name, requiresGrad);
+      }
+      flags.set(module, known);
     }
+    for (const parameter of model.parameters()) parameter.requiresGrad = false;
   }
   if (statistics) {
     for (const module of model.modules()) {
-      if (!(module instanceof NormBase) || module.runningMean === null || modes.has(module)) continue;
-      modes.set(module, module.training);
-      module.training = false;
-      // Remembers what train() and eval() of the model ask for, so that unfreeze can do it.
-      const train = (mode = true) => {
-        modes.set(module, mode);
-        return module;
-      };
-      Object.defineProperty(module, "train", { value: train, configurable: true, enumerable: false });
+      if (module instanceof NormBase && module.runningMean !== null && !modes.has(module))
+        hold(module, module.training);
     }
   }
   return model;
@@ -73,10 +93,16 @@ export function freeze<M extends Module>(model: M, options: FreezeOptions = {}):
 export function unfreeze<M extends Module>(model: M, options: FreezeOptions = {}): M {
   const { parameters = true, statistics = true } = options;
   if (parameters) {
-    for (const parameter of model.parameters()) {
-      parameter.requiresGrad = flags.get(parameter) ?? parameter.requiresGrad;
-      flags.delete(parameter);
+    const before = new Map<Parameter, boolean>();
+    for (const module of model.modules()) {
+      const known = flags.get(module);
+      for (const [name, parameter] of module.namedParameters({ recurse: false })) {
+        // Of modules that share it, the one that was frozen first knows.
+        if (known?.has(name)) before.set(parameter, before.get(parameter) || known.get(name) === true);
+      }
+      flags.delete(module);
     }
+    for (const [parameter, requiresGrad] of before) parameter.requiresGrad = requiresGrad;
   }
   if (statistics) {
     for (const module of model.modules()) {

@@ -59,3 +59,37 @@ test("parameters and statistics can be frozen by themselves, layers without stat
   tools.unfreeze(model, { parameters: false });
   expect(model.at(1).training).toBe(true);
 });
+
+test("nothing is lost where parameters or layers are replaced meanwhile", () => {
+  const flagsOf = (model: nn.Module) => model.parameters().map((p) => p.requiresGrad);
+  const make2d = () => new nn.Sequential(new nn.Conv2d(3, 4, 1), new nn.BatchNorm2d(4), new nn.Conv2d(4, 2, 1));
+  const flags = [true, false, true, true, true, true];
+  const changes: ((model: nn.Sequential) => unknown)[] = [
+    (model) => model.half().double(),
+    (model) => model.loadStateDict(make2d().stateDict(), { assign: true }),
+    (model) => tools.convert(model, "sync"),
+    (model) => tools.convert(model, "group"),
+  ];
+  for (const change of changes) {
+    const model = make2d();
+    model.getParameter("0.bias").requiresGrad = false;
+    tools.freeze(model);
+    change(model);
+    model.train();
+    expect(flagsOf(model)).toEqual(Array(6).fill(false));
+    if (model.at(1) instanceof nn.BatchNorm2d) expect(model.at(1).training).toBe(false);
+    tools.unfreeze(model);
+    expect(flagsOf(model)).toEqual(flags);
+    expect(model.at(1).training).toBe(true);
+  }
+});
+
+test("a shared parameter, frozen in parts, comes back", () => {
+  const model = new nn.Sequential(new nn.Linear(2, 2), new nn.Linear(2, 2));
+  const [first, second] = [model.at(0) as nn.Linear, model.at(1) as nn.Linear];
+  second.weight = first.weight;
+  tools.freeze(first);
+  tools.freeze(model);
+  tools.unfreeze(model);
+  expect(first.weight.requiresGrad).toBe(true);
+});
