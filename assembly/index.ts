@@ -18,3 +18,4 @@ export * from "./softmax";
 export * from "./sum";
 export * from "./unary";
 export * from "./winograd";
+export * from "./winograd-weight";

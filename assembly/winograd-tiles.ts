@@ -28,6 +28,10 @@ export const A2: f32 = A * A;
 export const B2: f32 = B * B;
 const PRODUCT: f32 = A2 * B2;
 const SUM: f32 = A2 + B2;
+/** One over the product of a point's distances from the others. */
+export const OVER_0: f32 = 1 / PRODUCT;
+export const OVER_A: f32 = 1 / (2 * A2 * (A2 - B2));
+export const OVER_B: f32 = 1 / (2 * B2 * (B2 - A2));
 
 // @ts-expect-error: a decorator
 export function scale(f: f32, v: v128): v128 {
@@ -65,7 +69,7 @@ export function placeBytes(tiles: usize, channels: usize): usize {
   return oddLines(padded(channels, CHANNELS_TOGETHER) * 4 * tiles);
 }
 
-/** Bytes of four channels' rows in the making, and behind them a row of zeros. */
+/** Bytes of four channels' rows in the making, and behind them a row of zeros; all of it has to be 0 before the first use. */
 export function bandBytes(p: usize): usize {
   return 24 * bandRow(p) + zeroBytes(p);
 }
@@ -75,13 +79,8 @@ function bandRow(p: usize): usize {
   return (tilesAcross(p) + 1) * 16;
 }
 
-function zeroBytes(p: usize): usize {
+export function zeroBytes(p: usize): usize {
   return (max(get(p, IN_WIDTH), get(p, OUT_WIDTH)) * 4 + 15) & ~15;
-}
-
-/** The band's borders stay 0 from then on. */
-export function clearBand(p: usize, band: usize): void {
-  memory.fill(band, 0, bandBytes(p));
 }
 
 /** Row `row` of a plane, or zeros outside. */

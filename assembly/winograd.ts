@@ -13,7 +13,9 @@ import {
   B2,
   bandBytes,
   CHANNELS_TOGETHER,
-  clearBand,
+  OVER_0,
+  OVER_A,
+  OVER_B,
   oddLines,
   PLACES,
   placeBytes,
@@ -66,10 +68,6 @@ function weightsPlace(p: usize): usize {
 export function winogradWeightsBytes(p: usize): usize {
   return PLACES * weightsPlace(p) + 288;
 }
-
-const OVER_0: f32 = 1 / (A2 * B2);
-const OVER_A: f32 = 1 / (2 * A2 * (A2 - B2));
-const OVER_B: f32 = 1 / (2 * B2 * (B2 - A2));
 
 /** G·w for one column: six vectors, `row` bytes apart. */
 // @ts-expect-error: a decorator
@@ -313,7 +311,7 @@ export function winogradF32(
   const sums = tiles + PLACES * inPlace;
   const atOnce = winogradRows(p);
   const last = first + total;
-  clearBand(p, band);
+  memory.fill(band, 0, bandBytes(p));
   for (let start = first; start < last; start += atOnce) {
     const rows = min(atOnce, last - start);
     for (let r: usize = 0; r < rows; r++) {

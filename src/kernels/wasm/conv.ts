@@ -60,10 +60,8 @@ export interface ConvExports extends WinogradExports {
   convF32: Conv;
   convF64: Conv;
   convWeightScratch: Bytes;
-  convWeightSums: Bytes;
   convWeightGradF32: WeightGrad;
   convWeightGradF64: WeightGrad;
-  convWeightFinishF32: WeightFinish;
   convWeightFinishF64: WeightFinish;
   depthwiseScratch: Bytes;
   depthwiseF32: Depthwise;
@@ -328,6 +326,7 @@ export function convKernels(
         const kernel = dtype === "float32" ? wasm.depthwiseWeightGradF32 : wasm.depthwiseWeightGradF64;
         return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gw, g, x, 0, shape.inChannels, scratch));
       }
+      if (winograd.suits(dtype, shape)) return winograd.weightGrad(shape, gw, g, x);
       for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
     },
   };

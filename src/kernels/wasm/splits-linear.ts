@@ -90,6 +90,16 @@ const winograd: Split = {
   },
 };
 
+const winogradWeight: Split = {
+  items: 5,
+  work: (args) => (args[6] * winogradRowTime(Math.ceil(field(args, 28) / 4), field(args, 4), field(args, 20))) / 0.3,
+  scratch: 7,
+  scratchBytes: ([p], kernels) => kernels.winogradWeightScratch(p) as number,
+  steps(_args, steps) {
+    steps[4] = 1;
+  },
+};
+
 /** By channels; `first` is the place of the first one, before their number and the scratch memory. */
 const depthwise = (first: number, bytes: number): Split => ({
   items: first + 1,
@@ -116,6 +126,7 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   convWeightGradF32: convWeight(4),
   convWeightGradF64: convWeight(8),
   winogradF32: winograd,
+  winogradWeightGradF32: winogradWeight,
   depthwiseF32: depthwise(5, 4),
   depthwiseF64: depthwise(5, 8),
   depthwiseInputGradF32: depthwise(4, 4),

@@ -22,7 +22,24 @@ export interface WinogradExports {
     total: number,
     scratch: Pointer,
   ): void;
+  winogradWeightScratch(p: Pointer): number;
+  winogradWeightGradF32(
+    p: Pointer,
+    sums: Pointer,
+    g: Pointer,
+    x: Pointer,
+    first: number,
+    groups: number,
+    perGroup: number,
+    scratch: Pointer,
+  ): void;
+  convWeightSums(p: Pointer, itemBytes: number): number;
+  convWeightFinishF32(p: Pointer, gw: Pointer, sums: Pointer, groups: number): void;
 }
+
+/** Groups of rows of tiles that weights' gradients are summed apart in, for threads: no more than this, and of so many tiles at least. */
+const MOST_GROUPS = 16;
+const LEAST_TILES = 64;
 
 let allowed: boolean | undefined;
 
@@ -46,7 +63,7 @@ const tiles = (size: number) => Math.ceil(size / 4);
 
 /*
  * Measured times in ns with the fused build: products at 50 GFLOP/s, transforms of a tile 10.5 for an input channel and 7.5 for an output channel, weights 9 for each
- * pair of channels; plain sums at 40 GFLOP/s.
+ * pair of channels; plain sums at 40 GFLOP/s. The gradient of the weights takes about as long.
  */
 
 /** ns for a row of tiles of one group. */
@@ -119,6 +136,24 @@ export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
         paddingWidth: 2 - s.paddingWidth,
       };
       run(other, gx, g, w, 0, [9, (9 * s.inChannels) / s.groups], true);
+    },
+    weightGrad(s: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void {
+      const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
+      const rows = s.batch * tiles(s.outHeight);
+      const wanted = Math.floor((rows * tiles(s.outWidth)) / LEAST_TILES);
+      const perGroup = Math.ceil(rows / Math.max(1, Math.min(MOST_GROUPS, wanted)));
+      const parts = Math.ceil(rows / perGroup);
+      heap.i32.set(geometryOf(s), ARGUMENTS / 4);
+      const sums = heap.alloc(parts * wasm.convWeightSums(ARGUMENTS, 4));
+      const scratch = heap.alloc(wasm.winogradWeightScratch(ARGUMENTS));
+      for (let group = 0; group < s.groups; group++) {
+        const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
+        const left = x + 4 * group * channels * s.inHeight * s.inWidth;
+        wasm.winogradWeightGradF32(ARGUMENTS, sums, right, left, 0, parts, perGroup, scratch);
+        wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, parts);
+      }
+      heap.free(scratch);
+      heap.free(sums);
     },
   };
 }

@@ -1,0 +1,302 @@
+/*
+ * The gradient of the weights of a 3×3 convolution of stride 1, by Winograd's algorithm turned round: gw = Gᵀ·(Σ (Bᵀ·x·B) ⊙ (A·g·Aᵀ))·G over all tiles. Each of the 36
+ * places is a product [channels × tiles]·[tiles × output channels] of its own, summed up over blocks of tiles; only those sums are transformed back.
+ */
+import { convWeightSums } from "./conv-weight";
+import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
+import { madd, TILE_BYTES, TILE_ROWS } from "./tile";
+import {
+  A,
+  A2,
+  B,
+  B2,
+  bandBytes,
+  CHANNELS_TOGETHER,
+  OVER_0,
+  OVER_A,
+  OVER_B,
+  oddLines,
+  PLACES,
+  placeBytes,
+  SIDE,
+  scale,
+  TILE_STEP,
+  tilesAcross,
+  tilesDown,
+  times,
+  transformInput,
+  zeroBytes,
+} from "./winograd-tiles";
+
+/** Bytes of transformed tiles of both sides that are aimed at. */
+const BLOCK_BYTES: usize = 786432;
+
+/** Rows of tiles that are summed at once. */
+function rowsAtOnce(p: usize): usize {
+  const channels = padded(get(p, CHANNELS), CHANNELS_TOGETHER) + padded(get(p, OUT_CHANNELS), CHANNELS_TOGETHER);
+  const tiles = BLOCK_BYTES / (PLACES * 4 * channels);
+  return max(1, min(tiles / tilesAcross(p), get(p, BATCH) * tilesDown(p)));
+}
+
+/** Bytes of the sums of one place: rows of output channels. */
+function sumsPlace(p: usize): usize {
+  return oddLines(padded(get(p, CHANNELS), TILE_ROWS) * sumsRow(p));
+}
+
+function sumsRow(p: usize): usize {
+  return padded(get(p, OUT_CHANNELS), 8) * 4;
+}
+
+/** Room for sums whose rows have been combined. */
+const TEMPORARY: usize = 320;
+
+/** Bytes of four channels' rows of transformed gradients. */
+function gradientBand(p: usize): usize {
+  return 24 * 16 * tilesAcross(p);
+}
+
+export function winogradWeightScratch(p: usize): usize {
+  const tiles = rowsAtOnce(p) * tilesAcross(p);
+  const transformed = placeBytes(tiles, get(p, CHANNELS)) + placeBytes(tiles, get(p, OUT_CHANNELS));
+  return TEMPORARY + bandBytes(p) + gradientBand(p) + PLACES * (transformed + sumsPlace(p));
+}
+
+/** A·g down the columns: four rows of a band make six; `bytes` is their length, and `last` where their last vector begins, which may overlap. */
+function combineGradientRows(to: usize, toRow: usize, g0: usize, g1: usize, g2: usize, g3: usize, bytes: usize): void {
+  const last = bytes - 16;
+  for (let at: usize = 0; ; at = min(at + 16, last)) {
+    const d0 = v128.load(g0 + at);
+    const d1 = v128.load(g1 + at);
+    const d2 = v128.load(g2 + at);
+    const d3 = v128.load(g3 + at);
+    let out = to + at;
+    v128.store(out, d0);
+    const u = times(A2, d2, d0);
+    const v = times(A2, d3, d1);
+    out += toRow;
+    v128.store(out, times(A, v, u));
+    out += toRow;
+    v128.store(out, times(-A, v, u));
+    const s = times(B2, d2, d0);
+    const t = times(B2, d3, d1);
+    out += toRow;
+    v128.store(out, times(B, t, s));
+    out += toRow;
+    v128.store(out, times(-B, t, s));
+    v128.store(out + toRow, d3);
+    if (at === last) return;
+  }
+}
+
+/** The same across, with four channels as lanes. */
+function combineGradientColumns(to: usize, place: usize, from: usize, channel: usize, tiles: usize): void {
+  for (; tiles > 0; tiles--) {
+    const x0 = v128.load(from);
+    const x1 = v128.load(from + channel);
+    const x2 = v128.load(from + 2 * channel);
+    const x3 = v128.load(from + 3 * channel);
+    const low = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
+    const high = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+    const low2 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
+    const high2 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+    const d0 = v128.shuffle<f64>(low, low2, 0, 2);
+    const d1 = v128.shuffle<f64>(low, low2, 1, 3);
+    const d2 = v128.shuffle<f64>(high, high2, 0, 2);
+    const d3 = v128.shuffle<f64>(high, high2, 1, 3);
+    v128.store(to, d0);
+    let out = to + place;
+    const u = times(A2, d2, d0);
+    const v = times(A2, d3, d1);
+    v128.store(out, times(A, v, u));
+    out += place;
+    v128.store(out, times(-A, v, u));
+    out += place;
+    const s = times(B2, d2, d0);
+    const t = times(B2, d3, d1);
+    v128.store(out, times(B, t, s));
+    out += place;
+    v128.store(out, times(-B, t, s));
+    v128.store(out + place, d3);
+    to += TILE_STEP;
+    from += 16;
+  }
+}
+
+/** Transforms the gradient of tile row `down` of an image; as transformInput. The band's border on the right is 0. */
+function transformGradient(
+  p: usize,
+  to: usize,
+  place: usize,
+  block: usize,
+  image: usize,
+  down: usize,
+  band: usize,
+  zeros: usize,
+): void {
+  const channels = get(p, OUT_CHANNELS);
+  const bytes = get(p, OUT_WIDTH) * 4;
+  const plane = get(p, OUT_HEIGHT) * bytes;
+  const rows = get(p, OUT_HEIGHT) - down * SIDE;
+  const tiles = tilesAcross(p);
+  const row = tiles * 16;
+  for (let c: usize = 0; c < channels; c += 4) {
+    for (let i: usize = 0; i < 4; i++) {
+      const g = image + (c + i) * plane + down * SIDE * bytes;
+      const h = c + i < channels ? rows : 0;
+      combineGradientRows(
+        band + i * 6 * row,
+        row,
+        h > 0 ? g : zeros,
+        h > 1 ? g + bytes : zeros,
+        h > 2 ? g + 2 * bytes : zeros,
+        h > 3 ? g + 3 * bytes : zeros,
+        bytes,
+      );
+    }
+    for (let i: usize = 0; i < 6; i++) {
+      combineGradientColumns(to + 6 * i * place, place, band + i * row, 6 * row, tiles);
+    }
+    to += (c + 4) % CHANNELS_TOGETHER ? 16 : block - 48;
+  }
+}
+
+/** sums (4 channels × 8 output channels) += Σ over tiles */
+function sumTiles(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): void {
+  const out1 = out + outRow;
+  const out2 = out1 + outRow;
+  const out3 = out2 + outRow;
+  let c00 = v128.load(out);
+  let c01 = v128.load(out, 16);
+  let c10 = v128.load(out1);
+  let c11 = v128.load(out1, 16);
+  let c20 = v128.load(out2);
+  let c21 = v128.load(out2, 16);
+  let c30 = v128.load(out3);
+  let c31 = v128.load(out3, 16);
+  const end = a + tiles * TILE_STEP;
+  do {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let v = v128.load_splat<f32>(a);
+    c00 = madd<f32>(v, b0, c00);
+    c01 = madd<f32>(v, b1, c01);
+    v = v128.load_splat<f32>(a, 4);
+    c10 = madd<f32>(v, b0, c10);
+    c11 = madd<f32>(v, b1, c11);
+    v = v128.load_splat<f32>(a, 8);
+    c20 = madd<f32>(v, b0, c20);
+    c21 = madd<f32>(v, b1, c21);
+    v = v128.load_splat<f32>(a, 12);
+    c30 = madd<f32>(v, b0, c30);
+    c31 = madd<f32>(v, b1, c31);
+    a += TILE_STEP;
+    b += TILE_STEP;
+  } while (a < end);
+  v128.store(out, c00);
+  v128.store(out, c01, 16);
+  v128.store(out1, c10);
+  v128.store(out1, c11, 16);
+  v128.store(out2, c20);
+  v128.store(out2, c21, 16);
+  v128.store(out3, c30);
+  v128.store(out3, c31, 16);
+}
+
+/** Gᵀ·m for one column: three vectors, `row` bytes apart, of six. */
+function combineSixSums(to: usize, row: usize, from: usize, place: usize): void {
+  const m0 = v128.load(from);
+  from += place;
+  let m1 = v128.load(from);
+  from += place;
+  let m2 = v128.load(from);
+  const sum = scale(OVER_A, f32x4.add(m1, m2));
+  const apart = scale(A * OVER_A, f32x4.sub(m1, m2));
+  from += place;
+  m1 = v128.load(from);
+  from += place;
+  m2 = v128.load(from);
+  const sum2 = scale(OVER_B, f32x4.add(m1, m2));
+  v128.store(to, times(OVER_0, m0, f32x4.add(sum, sum2)));
+  to += row;
+  v128.store(to, times(B * OVER_B, f32x4.sub(m1, m2), apart));
+  v128.store(to + row, times(A2, sum, times(B2, sum2, v128.load(from + place))));
+}
+
+/** Transforms the sums of all places back, into rows [channel and tap] of output channels. */
+function finishSums(p: usize, out: usize, sums: usize, temporary: usize): void {
+  const row = sumsRow(p);
+  const place = sumsPlace(p);
+  for (let c: usize = 0; c < get(p, CHANNELS); c++) {
+    for (let k: usize = 0; k < row; k += 16) {
+      const from = sums + c * row + k;
+      for (let i: usize = 0; i < 6; i++) combineSixSums(temporary + i * 16, 96, from + i * place, 6 * place);
+      for (let i: usize = 0; i < 3; i++) {
+        combineSixSums(out + (9 * c + 3 * i) * row + k, row, temporary + i * 96, 16);
+      }
+    }
+  }
+}
+
+/** Adds the products of rows number `first` to first + count of the batch's rows of tiles. */
+function sumRows(p: usize, sums: usize, g: usize, x: usize, first: usize, count: usize, scratch: usize): void {
+  const channels = get(p, CHANNELS);
+  const across = tilesAcross(p);
+  const perImage = tilesDown(p);
+  const most = rowsAtOnce(p) * across;
+  const xPlace = placeBytes(most, channels);
+  const gPlace = placeBytes(most, get(p, OUT_CHANNELS));
+  const sumPlace = sumsPlace(p);
+  const row = sumsRow(p);
+  const block = most * TILE_STEP;
+  const band = scratch;
+  const gBand = band + bandBytes(p);
+  const left = gBand + gradientBand(p);
+  const right = left + PLACES * xPlace;
+  for (let r: usize = 0; r < count; r++) {
+    const n = (first + r) / perImage;
+    const down = first + r - n * perImage;
+    const at = r * across * TILE_STEP;
+    transformInput(p, left + at, xPlace, block, x + n * get(p, IN_IMAGE) * 4, down, band);
+    transformGradient(p, right + at, gPlace, block, g + n * get(p, OUT_IMAGE) * 4, down, gBand, gBand - zeroBytes(p));
+  }
+  const tiles = count * across;
+  for (let i: usize = 0; i < PLACES; i++) {
+    for (let k: usize = 0; k < row; k += TILE_BYTES) {
+      const b = right + i * gPlace + (k / TILE_STEP) * block + (k % TILE_STEP);
+      let to = sums + i * sumPlace + k;
+      for (let c: usize = 0; c < channels; c += TILE_ROWS) {
+        const a = left + i * xPlace + (c / CHANNELS_TOGETHER) * block + (c % CHANNELS_TOGETHER) * 4;
+        sumTiles(tiles, a, b, to, row);
+        to += TILE_ROWS * row;
+      }
+    }
+  }
+}
+
+/**
+ * Groups of `perGroup` rows of tiles from number `first` on have sums of their own, one behind the other, as those of convWeightGradF32: convWeightFinishF32 adds them.
+ * `scratch` has winogradWeightScratch bytes.
+ */
+export function winogradWeightGradF32(
+  p: usize,
+  out: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  groups: usize,
+  perGroup: usize,
+  scratch: usize,
+): void {
+  const bytes = convWeightSums(p, 4);
+  const rows = get(p, BATCH) * tilesDown(p);
+  const atOnce = rowsAtOnce(p);
+  const sums = scratch + TEMPORARY;
+  const rest = sums + PLACES * sumsPlace(p);
+  memory.fill(rest, 0, bandBytes(p) + gradientBand(p));
+  for (let i = first; i < first + groups; i++) {
+    memory.fill(sums, 0, PLACES * sumsPlace(p));
+    const last = min(rows, (i + 1) * perGroup);
+    for (let r = i * perGroup; r < last; r += atOnce) sumRows(p, sums, g, x, r, min(atOnce, last - r), rest);
+    finishSums(p, out + i * bytes, sums, scratch);
+  }
+}
