@@ -1,8 +1,53 @@
 import type { Pointer } from "./arguments.ts";
 import type { FloatDType } from "./dtype.ts";
 
-/** Backward of a normalization by channels whose batch is spread over several arrays or processes: what all of them sum up to is given. */
+/**
+ * Normalization by channels whose batch is spread over several arrays or processes. The moments of a part are a row of 1 + 2·channels float64: the number of
+ * positions, the means, and Σ (x − mean)².
+ */
 export interface GivenNormKernels {
+  /** row = [count, mean + rest, m2], from what momentsByChannel gives. */
+  packMoments(
+    dtype: FloatDType,
+    row: Pointer,
+    mean: Pointer,
+    rest: Pointer,
+    m2: Pointer,
+    channels: number,
+    count: number,
+  ): void;
+  /** The moments of all parts together, Σ nᵢ·(mᵢ − m)² apart from the rest (Chan, Golub & LeVeque 1983). `out` may be the first of the `rows`. */
+  mergeMoments(out: Pointer, rows: Pointer, parts: number, channels: number): void;
+  /**
+   * mean and rest, its rounding error; invstd = 1 / √(m2 / count + eps) of the rounded variance; running = (1 − momentum)·running + momentum·batch, with the unbiased
+   * variance, unless the count is below 2. The running statistics may be 0.
+   */
+  finishMergedMoments(
+    dtype: FloatDType,
+    mean: Pointer,
+    rest: Pointer,
+    invstd: Pointer,
+    runningMean: Pointer,
+    runningVar: Pointer,
+    row: Pointer,
+    channels: number,
+    eps: number,
+    momentum: number,
+  ): void;
+  /**
+   * What givenGradByChannel takes, from sums over the whole batch, [Σ g, Σ g·x̂] of 2·channels: k = invstd·Σ g·x̂ / count, gMean = Σ g / count − rest·k, where the
+   * count is the first element of `row`. `row` may be that of a batch of no positions.
+   */
+  shareGradSums(
+    dtype: FloatDType,
+    gMean: Pointer,
+    k: Pointer,
+    sums: Pointer,
+    row: Pointer,
+    rest: Pointer,
+    invstd: Pointer,
+    channels: number,
+  ): void;
   /**
    * gx = (g − gMean − (x − mean)·k)·invstd·weight over [outer, channels, inner], where all but g and x have one value a channel. With gMean = Σ g / count and
    * k = invstd²·Σ g·(x − mean) / count over the whole batch this is the gradient of its normalization.

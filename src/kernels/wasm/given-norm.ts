@@ -22,8 +22,8 @@ export interface GivenNormExports {
   givenGradByChannelF64: GivenGradByChannel;
 }
 
-/** Backward by sums that are given. */
-export function givenNormKernels(wasm: GivenNormExports): GivenNormKernels {
+/** What goes over all positions; the rest, over channels alone, is left to the reference. */
+export function givenNormKernels(wasm: GivenNormExports): Pick<GivenNormKernels, "givenGradByChannel"> {
   return {
     givenGradByChannel(dtype, gx, g, x, outer, channels, inner, mean, invstd, weight, gMean, k) {
       const kernel = dtype === "float32" ? wasm.givenGradByChannelF32 : wasm.givenGradByChannelF64;

@@ -30,6 +30,8 @@ interface OwnMoments {
   readonly centred: boolean;
   /** no variance and no eps give 0, not NaN (batch norm) */
   readonly flatIsZero: boolean;
+  /** sums over the other ranks that share the moments, with a history */
+  readonly across?: ((sum: Tensor) => Tensor) | null;
 }
 
 /** Statistics that are given, [C]. */
@@ -56,13 +58,15 @@ function inverseRoot(variance: Tensor, { eps, flatIsZero }: OwnMoments): Tensor 
 
 /** Normalized inputs, in their views, and the gradients of x, from those of the normalized values. */
 function byOwnMoments(parts: readonly Part[], h: readonly (Tensor | null)[], moments: OwnMoments) {
-  const { count, centred } = moments;
+  const { count, centred, across } = moments;
   const counted = (x: Tensor, i: number) => {
     const { mask } = parts[i];
     return mask ? where(mask, x, 0) : x;
   };
-  const average = (items: readonly (Tensor | null)[]) =>
-    div(total(present(items.map((x, i) => x && sum(x, parts[i].positions.dims, { keepdim: true })))), count);
+  const average = (items: readonly (Tensor | null)[]) => {
+    const own = total(present(items.map((x, i) => x && sum(x, parts[i].positions.dims, { keepdim: true }))));
+    return div(across ? across(own) : own, count);
+  };
   const seen = parts.map(({ x, positions }) => reshape(x, positions.view));
   const mean = centred ? average(seen.map(counted)) : null;
   const deviations = mean ? seen.map((x) => sub(x, mean)) : seen;

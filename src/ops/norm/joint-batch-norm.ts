@@ -1,14 +1,14 @@
 import { isGradEnabled, noGrad } from "../../autograd/mode.ts";
+import { record } from "../../autograd/record.ts";
 import { recordMany } from "../../autograd/record-many.ts";
 import { backend } from "../../kernels/registry.ts";
 import { fillTensor } from "../../tensor/convert.ts";
 import { floatDType } from "../../tensor/dtype.ts";
 import { emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { tidy } from "../../tensor/tidy.ts";
-import { AutogradError } from "../../util/errors.ts";
-import { add, div, mul, sub } from "../arithmetic.ts";
+import { add, div, mul } from "../arithmetic.ts";
 import { maximum } from "../binary.ts";
-import { gt, where } from "../compare.ts";
+import { where } from "../compare.ts";
 import { filled, scalarTensor } from "../compute.ts";
 import { convert } from "../convert.ts";
 import { copy_ } from "../inplace.ts";
@@ -17,14 +17,14 @@ import { square } from "../pointwise.ts";
 import { sum } from "../reduction.ts";
 import { narrow } from "../slicing.ts";
 import { reshape } from "../views.ts";
-import { channelGradients, exactInvstd, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
+import { channelGradients, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
 import type { Collective } from "./collective.ts";
 import { differentiableGradients } from "./differentiable.ts";
 import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
 
 /*
  * Batch normalization whose statistics span more than one array: micro-batches, the batches of other ranks, or only some positions of
- * an array. Each part gives count, mean and Σ (x − mean)²; these are merged pairwise stably (Chan, Golub & LeVeque 1983) in float64.
+ * an array. Each part gives count, mean and Σ (x − mean)², a row of float64; these are merged (Chan, Golub & LeVeque 1983).
  */
 
 /** One array of a joint batch, [N, C, …]. */
@@ -34,28 +34,23 @@ export interface JointPart {
   readonly mask: Tensor | null;
 }
 
-/** In float64: how many positions, [1]; their mean and Σ (x − mean)², [C]. */
-interface Moments {
-  readonly count: Tensor;
-  readonly mean: Tensor;
-  readonly m2: Tensor;
-}
-
 /** [N, …] as [N, 1, …], which broadcasts over the channels. */
 function overChannels(mask: Tensor): Tensor {
   return reshape(mask, [mask.shape[0], 1, ...mask.shape.slice(1)]);
 }
 
-function momentsOf({ x, mask }: JointPart): Moments {
+/** Writes a part's row of 1 + 2·C float64. */
+function writeMoments(row: Tensor, { x, mask }: JointPart): void {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
-  const double = (t: Tensor) => convert(t, "float64");
   const [mean, rest, m2] = Array.from({ length: 3 }, () => emptyTensor([channels], dtype));
+  const moments = [mean.pointer, rest.pointer, m2.pointer] as const;
   if (!mask) {
-    const moments = [mean.pointer, rest.pointer, m2.pointer] as const;
     backend().momentsByChannel(dtype, ...moments, x.pointer, outer, channels, inner);
-    return { count: filled([1], "float64", outer * inner), mean: add(double(mean), double(rest)), m2: double(m2) };
+    backend().packMoments(dtype, row.pointer, ...moments, channels, outer * inner);
+    return;
   }
+  const double = (t: Tensor) => convert(t, "float64");
   const counted = overChannels(mask);
   const sumCounted = (out: Tensor, t: Tensor) => {
     const rest = where(counted, t, 0);
@@ -67,37 +62,30 @@ function momentsOf({ x, mask }: JointPart): Moments {
   const rounded = convert(average, dtype);
   const unscaled = { mean: rounded, rest: null, invstd: filled([channels], dtype, 1) };
   const deviation = scaleAndShift(x, { weight: null, bias: null }, unscaled);
-  return { count, mean: double(rounded), m2: sumCounted(m2, square(deviation)) };
+  copy_(row, cat([count, double(rounded), sumCounted(m2, square(deviation))]));
 }
 
-function merge(parts: readonly Moments[]): Moments {
-  if (parts.length === 1) return parts[0];
-  const total = (items: readonly Tensor[]) => items.reduce((a, b) => add(a, b));
-  const count = total(parts.map((part) => part.count));
-  const weighted = parts.map((part) => mul(part.mean, part.count));
-  const mean = div(total(weighted), maximum(count, scalarTensor(1, "float64")));
-  const between = parts.map((part) => mul(square(sub(part.mean, mean)), part.count));
-  return { count, mean, m2: add(total(parts.map((part) => part.m2)), total(between)) };
+/** One row from several; they may lie one behind the other already. */
+function merge(rows: Tensor, parts: number): Tensor {
+  const channels = (rows.numel / parts - 1) / 2;
+  if (parts > 1) backend().mergeMoments(rows.pointer, rows.pointer, parts, channels);
+  return narrow(reshape(rows, [-1]), 0, 0, 1 + 2 * channels);
 }
 
-/** Over all ranks, in one call: count, mean and m2 in one vector. */
-function mergeRanks({ count, mean, m2 }: Moments, collective: Collective): Moments {
-  const c = mean.numel;
-  const gathered = collective.allGather(cat([count, mean, m2]));
-  return merge(
-    gathered.map((all) => ({ count: narrow(all, 0, 0, 1), mean: narrow(all, 0, 1, c), m2: narrow(all, 0, 1 + c, c) })),
-  );
+/** The moments of all parts, on all ranks: one call of the collective. */
+function jointMoments(parts: readonly JointPart[], collective: Collective | null): Tensor {
+  const length = 1 + 2 * parts[0].x.shape[1];
+  const rows = emptyTensor([parts.length * length], "float64");
+  parts.forEach((part, i) => {
+    writeMoments(parts.length === 1 ? rows : narrow(rows, 0, i * length, length), part);
+  });
+  const local = merge(rows, parts.length);
+  return collective ? merge(cat(collective.allGather(local)), collective.worldSize) : local;
 }
 
-/** running = (1 − momentum)·running + momentum·batch, unless fewer than two values were counted. */
-function update({ mean, variance, momentum }: RunningStatistics, { count, mean: batch, m2 }: Moments): void {
-  const enough = gt(count, 1);
-  const blend = (running: Tensor, now: Tensor) => {
-    const moved = add(mul(running, 1 - momentum), mul(convert(now, running.dtype), momentum));
-    copy_(running, where(enough, moved, running.detach()));
-  };
-  blend(mean, batch);
-  blend(variance, div(m2, sub(count, 1)));
+/** The sum over all ranks, with a history: each rank's output depends on every rank's input. */
+function sumOverRanks(x: Tensor, collective: Collective): Tensor {
+  return record("AllReduceBackward0", collective.allReduce(x), [x], (g) => [sumOverRanks(g, collective)]);
 }
 
 /**
@@ -114,35 +102,38 @@ export function batchNormJoint(
   const { weight, bias } = affine;
   const inputs = parts.map(({ x, mask }) => ({ x: byChannels(x), mask }));
   const dtype = floatDType(parts[0].x.dtype, "batch_norm");
-  const [mean, rest, invstd, count] = noGrad(() =>
-    tidy(() => {
-      const local = merge(inputs.map(momentsOf));
-      const moments = collective ? mergeRanks(local, collective) : local;
-      if (running) update(running, moments);
-      const atLeastOne = maximum(moments.count, scalarTensor(1, "float64"));
-      const variance = convert(div(moments.m2, atLeastOne), dtype);
-      const mean = convert(moments.mean, dtype);
-      const rest = convert(sub(moments.mean, convert(mean, "float64")), dtype);
-      return [mean, rest, exactInvstd(variance, eps), convert(atLeastOne, dtype)];
-    }),
+  const channels = parts[0].x.shape[1];
+  const row = noGrad(() => tidy(() => jointMoments(inputs, collective)));
+  const [mean, rest, invstd] = Array.from({ length: 3 }, () => emptyTensor([channels], dtype));
+  backend().finishMergedMoments(
+    dtype,
+    mean.pointer,
+    rest.pointer,
+    invstd.pointer,
+    running?.mean.pointer ?? 0,
+    running?.variance.pointer ?? 0,
+    row.pointer,
+    channels,
+    eps,
+    running?.momentum ?? 0,
   );
+  if (running) {
+    running.mean.storage.version++;
+    running.variance.storage.version++;
+  }
   const statistics = { mean, rest, invstd };
   const outputs = inputs.map(({ x }) => scaleAndShift(x, affine, statistics));
 
   const again = (gradients: readonly (Tensor | null)[]) => {
-    if (collective) {
-      throw new AutogradError(
-        "SyncBatchNorm cannot be differentiated twice across ranks",
-        "use BatchNorm where gradients are differentiated again",
-      );
-    }
     const each = inputs.map(({ x, mask }, i) => ({
       x,
       g: gradients[i],
       positions: channelPositions(x),
       mask: mask && overChannels(mask),
     }));
-    const found = differentiableGradients(each, affine, { count, eps, centred: true, flatIsZero: true });
+    const count = maximum(convert(narrow(row, 0, 0, 1), dtype), scalarTensor(1, dtype));
+    const across = collective && ((x: Tensor) => sumOverRanks(x, collective));
+    const found = differentiableGradients(each, affine, { count, eps, centred: true, flatIsZero: true, across });
     return [...found.x, found.weight, found.bias];
   };
 
@@ -171,11 +162,19 @@ export function batchNormJoint(
     gBias: Tensor,
     needsX: readonly boolean[],
   ): (Tensor | null)[] => {
-    const c = mean.numel;
     const local = cat([gBias, gWeight]);
-    const shares = div(collective ? collective.allReduce(local) : local, count);
-    const k = mul(narrow(shares, 0, c, c), invstd);
-    const gMean = sub(narrow(shares, 0, 0, c), mul(rest, k));
+    const sums = collective ? collective.allReduce(local) : local;
+    const [gMean, k] = [emptyTensor([channels], dtype), emptyTensor([channels], dtype)];
+    backend().shareGradSums(
+      dtype,
+      gMean.pointer,
+      k.pointer,
+      sums.pointer,
+      row.pointer,
+      rest.pointer,
+      invstd.pointer,
+      channels,
+    );
     const scale = weight ? packed(weight) : filled(mean.shape, dtype, 1);
     return inputs.map(({ x, mask }, i) => {
       if (!needsX[i]) return null;
@@ -199,6 +198,6 @@ export function batchNormJoint(
 
   const xs = inputs.map(({ x }) => x);
   const saved = [...xs, ...inputs.map(({ mask }) => mask), weight].filter((tensor) => tensor !== null);
-  recordMany("JointBatchNormBackward0", outputs, [...xs, weight, bias], compute, saved, [mean, rest, invstd, count]);
+  recordMany("JointBatchNormBackward0", outputs, [...xs, weight, bias], compute, saved, [row, mean, rest, invstd]);
   return outputs;
 }
