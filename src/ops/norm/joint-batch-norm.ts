@@ -145,10 +145,10 @@ export function batchNormJoint(
         const g = upstream[i];
         return g && channelGradients(g, x, weight, statistics, false, { x: false, weight: true, bias: true });
       });
-      const zero = filled(mean.shape, dtype, 0);
-      const total = (name: "weight" | "bias") =>
-        found.reduce((sum, each) => (each?.[name] ? add(sum, each[name]) : sum), zero);
-      const [gWeight, gBias] = [total("weight"), total("bias")];
+      const total = (name: "weight" | "bias") => {
+        const each = found.flatMap((part) => part?.[name] ?? []);
+        return each.length > 0 ? each.reduce((a, b) => add(a, b)) : filled(mean.shape, dtype, 0);
+      };
       const needsX = needs.slice(0, inputs.length);
       const gx = needsX.includes(true) ? inputGradients(upstream, gWeight, gBias, needsX) : [];
       return [...needsX.map((_, i) => gx[i] ?? null), weight && gWeight, bias && gBias];
