@@ -140,30 +140,30 @@ export async function run(
     shifted(test, tested, (x) => x),
     plain(await pretrained()),
   );
-  say(`clean: ${clean.toFixed(2)} %`);
+  say(`clean: ${clean.toFixed(1)} %`);
 
   const rows: Row[] = [];
   for (const [name, shift] of SHIFTS) {
     const [seen, unseen] = [shifted(train, few, shift), shifted(test, tested, shift)];
     const model = await pretrained();
     const frozen = await accuracy(unseen, plain(model));
-    say(`${name}: frozen ${frozen.toFixed(2)} %`);
+    say(`${name}: frozen ${frozen.toFixed(1)} %`);
 
     const adaptation = await tools.adaBn(model, new data.DataLoader(seen, { batchSize: 200 }));
     const adapted = await accuracy(unseen, plain(model));
     adaptation.reset();
-    say(`${name}: adapted ${adapted.toFixed(2)} %`);
+    say(`${name}: adapted ${adapted.toFixed(1)} %`);
 
     // TENT learns from the test images themselves, as they come, a step each batch.
     const adapter = new tools.Tent(model);
     const tent = await accuracy(unseen, (images) => adapter.forward(images));
     adapter.reset();
     adapter.close();
-    say(`${name}: TENT ${tent.toFixed(2)} %`);
+    say(`${name}: TENT ${tent.toFixed(1)} %`);
 
     await tune(model, seen, epochs);
     const tuned = await accuracy(unseen, plain(model));
-    say(`${name}: tuned ${tuned.toFixed(2)} %`);
+    say(`${name}: tuned ${tuned.toFixed(1)} %`);
     rows.push({ shift: name, frozen, adapted, tent, tuned });
     for (const kept of [...seen.tensors, ...unseen.tensors]) kept.dispose();
   }
@@ -176,9 +176,9 @@ export function table(clean: number, rows: readonly Row[]): string {
   const back = ({ frozen, adapted }: Row) => `${((100 * (adapted - frozen)) / (clean - frozen)).toFixed(0)} %`;
   return [
     `test accuracy, %    ${cells(["frozen", "adapted", "TENT", "tuned"])}   won back by adaptation`,
-    `${"clean".padEnd(20)}${cells([clean.toFixed(2)])}`,
+    `${"clean".padEnd(20)}${cells([clean.toFixed(1)])}`,
     ...rows.map((row) => {
-      const numbers = [row.frozen, row.adapted, row.tent, row.tuned].map((value) => value.toFixed(2));
+      const numbers = [row.frozen, row.adapted, row.tent, row.tuned].map((value) => value.toFixed(1));
       return `${row.shift.padEnd(20)}${cells(numbers)}   ${back(row)}`;
     }),
   ].join("\n");
