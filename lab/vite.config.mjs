@@ -22,6 +22,13 @@ export default defineConfig({
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   worker: { format: "es" },
-  build: { target: "es2022", outDir: at("../build/lab"), emptyOutDir: true, chunkSizeWarningLimit: 800 },
+  build: {
+    target: "es2022",
+    outDir: at("../build/lab"),
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 800,
+    // Layers print their own class names.
+    rolldownOptions: { output: { keepNames: true } },
+  },
   server: { headers: ISOLATION },
 });

@@ -5,7 +5,8 @@ export function show(value: number, digits = 3): string {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e6)) {
     const [mantissa, exponent] = value.toExponential(Math.max(0, digits - 1)).split("e");
-    return `${minus(mantissa.replace(/\.?0+$/, ""))}·10${superscript(Number(exponent))}`;
+    const factor = minus(digits > 1 ? mantissa.replace(/\.?0+$/, "") : mantissa);
+    return factor === "1" ? `10${superscript(Number(exponent))}` : `${factor}·10${superscript(Number(exponent))}`;
   }
   return minus(Number(value.toPrecision(digits)).toString());
 }

@@ -1,16 +1,7 @@
-import { show } from "../../format.ts";
 import { useText } from "../../i18n.ts";
 import { Formula } from "../../ui/formula.tsx";
+import { tex } from "../../ui/tex.ts";
 import type { LayerSettings, Steps } from "./batch.ts";
-
-/** A number inside a formula: negative ones in parentheses where they follow a sign. */
-export const tex = (value: number, inside = false) => {
-  const text = show(value)
-    .replace("−", "-")
-    .replace(/·10(.+)/, (_, power) => `\\cdot10^{${plain(power)}}`);
-  return inside && value < 0 ? `(${text})` : text;
-};
-const plain = (power: string) => [...power].map((sign) => (sign === "⁻" ? "-" : "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(sign))).join("");
 
 interface FormulasProps {
   readonly steps: Steps;

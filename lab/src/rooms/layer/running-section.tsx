@@ -10,7 +10,7 @@ import { Section } from "../../ui/section.tsx";
 import { Segmented } from "../../ui/segmented.tsx";
 import { Slider } from "../../ui/slider.tsx";
 import { Stat } from "../../ui/stat.tsx";
-import { tex } from "./formulas.tsx";
+import { tex } from "../../ui/tex.ts";
 import type { RunningLayer } from "./running.ts";
 import { RunningPicture } from "./running-picture.tsx";
 import type { SharedSettings } from "./three-steps.tsx";
