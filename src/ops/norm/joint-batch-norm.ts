@@ -149,6 +149,7 @@ export function batchNormJoint(
         const each = found.flatMap((part) => part?.[name] ?? []);
         return each.length > 0 ? each.reduce((a, b) => add(a, b)) : filled(mean.shape, dtype, 0);
       };
+      const [gWeight, gBias] = [total("weight"), total("bias")];
       const needsX = needs.slice(0, inputs.length);
       const gx = needsX.includes(true) ? inputGradients(upstream, gWeight, gBias, needsX) : [];
       return [...needsX.map((_, i) => gx[i] ?? null), weight && gWeight, bias && gBias];
