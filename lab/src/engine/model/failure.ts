@@ -17,6 +17,7 @@ export type FailureKind =
   | "damaged"
   | "no-tensors"
   | "too-large"
+  | "crashed"
   | "unknown";
 
 /** Why a file cannot be shown; plain data. */

@@ -6,9 +6,9 @@ const PRESETS: Readonly<Record<string, Partial<TrainSettings>>> = {
   small: {},
   paper: { network: "mlp-sigmoid", lr: 0.5, scale: 0.5 },
   good: { scale: 1 },
-  fast: { scale: 1, lr: 3 },
+  fast: { scale: 1, lr: 1.5 },
   cnn: { network: "cnn", lr: 0.1, scale: 0.3 },
-  tiny: { network: "cnn", norms: ["batch", "group"], batchSize: 2, lr: 0.01, scale: 1 },
+  tiny: { norms: ["batch", "layer"], batchSize: 2, lr: 0.01, scale: 1 },
 };
 
 interface PresetsProps {

@@ -1,0 +1,36 @@
+import type { Finding } from "evenkeel/tools";
+import type { TFunction } from "i18next";
+import { show } from "../../format.ts";
+import { language } from "../../i18n.ts";
+
+/** A text with the evidence in the places of its names in braces. */
+function fillIn(text: string, evidence: Finding["evidence"]): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = evidence[name];
+    return value === undefined ? whole : typeof value === "number" ? show(value) : value;
+  });
+}
+
+/** What a finding says, in the page's language. English is the library's own. */
+export function wordsOf({ code, evidence, problem, remedy }: Finding, t: TFunction) {
+  const title = t(`finding.${code}.title`);
+  if (language() === "en") return { title, problem: sentence(problem), remedy: sentence(remedy) };
+  return {
+    title,
+    problem: fillIn(t(`finding.${code}.problem`), evidence),
+    remedy: fillIn(t(`finding.${code}.remedy`), evidence),
+  };
+}
+
+const sentence = (text: string) => `${text[0].toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
+
+/** A file's size in MB or kB, as they are counted in decimal. */
+export function sizeOf(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
+}
+
+/** A whole number with its thousands apart. */
+export function grouped(value: number): string {
+  return value.toLocaleString("en-US").replaceAll(",", " ");
+}
