@@ -39,14 +39,20 @@ export interface KerasChange {
   to: string;
 }
 
-/** Copies a Keras layer's values over, and notes what had to be changed. */
+/** Checks a Keras layer's values, notes what has to be changed, and writes nothing before `apply`. */
 class Transfer {
   readonly changes: KerasChange[] = [];
+  readonly #writes: (() => void)[] = [];
 
   constructor(private readonly path: string) {}
 
   note(what: KerasChange["what"], from: string | number, to: string | number): void {
     this.changes.push({ path: this.path, what, from: String(from), to: String(to) });
+  }
+
+  /** Writes what was found to fit. */
+  apply(): void {
+    for (const write of this.#writes) write();
   }
 
   copy(name: string, target: Tensor | null, source: Tensor | undefined): void {
@@ -55,7 +61,7 @@ class Transfer {
       const has = target ? `takes ${sizeString(target.shape)}` : "has none";
       throw new ShapeError(`${this.path}: Keras's ${name} gives ${sizeString(source.shape)}, the layer ${has}`);
     }
-    target.detach().copy_(source);
+    this.#writes.push(() => target.detach().copy_(source));
   }
 
   /** A kernel with its dimensions in PyTorch's order. */
@@ -71,24 +77,28 @@ class Transfer {
   norm(layer: BatchNorm, keras: KerasLayer): void {
     const { momentum = 0.99, epsilon = 1e-3, valuesPerChannel: n } = keras;
     // Keras's momentum is what stays, PyTorch's what comes; rounded, since 1 − 0.99 is 0.010000000000000009.
-    layer.momentum = Number((1 - momentum).toPrecision(12));
-    this.note("momentum", momentum, layer.momentum);
+    const comes = Number((1 - momentum).toPrecision(12));
+    this.note("momentum", momentum, comes);
     if (layer.eps !== epsilon) this.note("eps", layer.eps, epsilon);
-    layer.eps = epsilon;
+    this.#writes.push(() => {
+      layer.momentum = comes;
+      layer.eps = epsilon;
+    });
     for (const [name, own, value] of [
       ["gamma", layer.weight, 1],
       ["beta", layer.bias, 0],
     ] as const) {
       if (keras[name]) this.copy(name, own, keras[name]);
       else if (own) {
-        own.detach().fill_(value);
+        this.#writes.push(() => own.detach().fill_(value));
         this.note(name, "none", value);
       }
     }
     this.copy("moving_mean", layer.runningMean, keras.moving_mean);
     this.copy("moving_variance", layer.runningVar, keras.moving_variance);
-    if (n !== undefined && n > 1 && layer.runningVar) {
-      layer.runningVar.mul_(n / (n - 1));
+    const { runningVar } = layer;
+    if (n !== undefined && n > 1 && runningVar) {
+      this.#writes.push(() => runningVar.mul_(n / (n - 1)));
       this.note("variance", "biased", `unbiased: times ${n} / ${n - 1}`);
     }
   }
@@ -122,7 +132,8 @@ class Transfer {
 
 /**
  * Takes over weights from Keras or TensorFlow, in place, and says what it changed: momentum (theirs is one minus ours), eps (1e-3 there), γ and β that are not there, the moving variance
- * (biased there), the order of a kernel's dimensions, and the order of channels where images were flattened. Evaluation then gives Keras's outputs for the same images in [N, C, H, W].
+ * (biased there), the order of a kernel's dimensions, and the order of channels where images were flattened. Evaluation then gives Keras's outputs for the same images in [N, C, H, W]. Nothing
+ * is written unless everything fits.
  * @param layers Keras's layers by the path of ours
  * @throws ArgumentError if there is no such layer or it is of another kind, ShapeError if the sizes differ
  * @example
@@ -139,8 +150,8 @@ class Transfer {
  */
 export function fromKeras(model: Module, layers: Readonly<Record<string, KerasLayer>>): KerasChange[] {
   return tidy(() =>
-    noGrad(() =>
-      Object.entries(layers).flatMap(([path, keras]) => {
+    noGrad(() => {
+      const transfers = Object.entries(layers).map(([path, keras]) => {
         const layer = model.getSubmodule(path);
         const transfer = new Transfer(path);
         if (layer instanceof BatchNorm) transfer.norm(layer, keras);
@@ -152,8 +163,10 @@ export function fromKeras(model: Module, layers: Readonly<Record<string, KerasLa
             "batch norms, linear layers and convolutions can be taken from Keras",
           );
         }
-        return transfer.changes;
-      }),
-    ),
+        return transfer;
+      });
+      for (const transfer of transfers) transfer.apply();
+      return transfers.flatMap(({ changes }) => changes);
+    }),
   );
 }

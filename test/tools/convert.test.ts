@@ -140,4 +140,15 @@ describe("fromKeras", () => {
     expect(() => tools.fromKeras(model, { "1": {} })).toThrow("1 is a ReLU");
     expect(() => tools.fromKeras(model, { "0": { kernel: randn([2, 3]), flattened: [2, 2, 2] } })).toThrow("flattened");
   });
+
+  test("nothing is written unless everything fits", () => {
+    const model = new nn.Sequential(new nn.BatchNorm1d(2), new nn.Linear(2, 3));
+    const before = [...model.stateDict().values()].map((value) => [...value.toTypedArray()]);
+    const fits = { gamma: tensor([2, 3]), moving_variance: tensor([4, 5]), momentum: 0.5, valuesPerChannel: 3 };
+    expect(() => tools.fromKeras(model, { "0": fits, "1": { kernel: randn([3, 2]) } })).toThrow("the layer takes");
+    expect(() => tools.fromKeras(model, { "0": { ...fits, moving_mean: randn([3]) } })).toThrow("the layer takes");
+    expect([...model.stateDict().values()].map((value) => [...value.toTypedArray()])).toEqual(before);
+    const { momentum, eps } = model.getSubmodule("0") as nn.BatchNorm1d;
+    expect([momentum, eps]).toEqual([0.1, 1e-5]);
+  });
 });
