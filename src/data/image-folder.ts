@@ -14,6 +14,13 @@ const ENDINGS = /\.(png|jpe?g)$/i;
 
 /**
  * Images in folders, a folder a class, as torchvision.datasets.ImageFolder: classes and files in the order of their names. Made by imageFolder.
+ * @example
+ * ```ts no-run
+ * import { data } from "evenkeel";
+ * const photos: data.ImageFolder = await data.imageFolder("photos/train");
+ * const [image, label] = await photos.get(0);
+ * console.log(image.shape, photos.classes[label]);
+ * ```
  */
 export class ImageFolder implements Dataset<[Tensor, number], [Tensor, Tensor]> {
   readonly length: number;

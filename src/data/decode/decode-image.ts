@@ -47,10 +47,10 @@ async function checkRows({ packed, unpacked }: Png, fail: Fail): Promise<void> {
  * @example
  * ```ts
  * import { data } from "evenkeel";
- * const file = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGP4z8Dwn4EBAA4DAv/Ew3iWAAAAAElFTkSuQmCC";
+ * const file = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR42mP438DA0PAfAAqAAv8tTGjpAAAAAElFTkSuQmCC";
  * const image = await data.decodeImage(Uint8Array.from(atob(file), (c) => c.charCodeAt(0)));
  * image.shape; // => [3, 1, 2]
- * image.float().div(255); // what networks take
+ * image.float().div(255).select(0, 0).toArray(); // => [[1, 0]]
  * ```
  */
 export async function decodeImage(input: Uint8Array | Blob, options: DecodeOptions = {}): Promise<Tensor> {
