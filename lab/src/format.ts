@@ -18,6 +18,11 @@ export function fixed(value: number, decimals = 3): string {
   return minus(Number(text) === 0 ? text.replace("-", "") : text);
 }
 
+/** A whole number with its thousands apart. */
+export function grouped(value: number): string {
+  return Math.round(value).toLocaleString("en-US").replaceAll(",", "\u202f");
+}
+
 const minus = (text: string) => text.replace("-", "−");
 
 function superscript(exponent: number): string {

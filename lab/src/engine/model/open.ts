@@ -30,6 +30,8 @@ export interface ModelReport {
   readonly layers: readonly tools.LayerInspection[];
   /** the worst first */
   readonly findings: readonly tools.Finding[];
+  /** the library's English texts of these findings, with names in braces for their evidence */
+  readonly texts: Readonly<Partial<Record<tools.FindingCode, tools.FindingText>>>;
 }
 
 export type OpenResult = { readonly report: ModelReport } | { readonly failure: FileFailure };
@@ -118,6 +120,7 @@ export class OpenModel {
         parameters: parametersOf(state),
         layers,
         findings: findings.toSorted((a, b) => rank(a) - rank(b)),
+        texts: Object.fromEntries(findings.map(({ code }) => [code, tools.FINDING_TEXTS[code]])),
       },
     };
   }

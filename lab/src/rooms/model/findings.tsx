@@ -1,22 +1,24 @@
 import type { Finding } from "evenkeel/tools";
+import type { ModelReport } from "../../engine/model/open.ts";
 import { useText } from "../../i18n.ts";
 import { wordsOf } from "./words.ts";
 
 interface FindingsProps {
   readonly findings: readonly Finding[];
+  readonly texts: ModelReport["texts"];
   /** shows the layer that a finding is about */
   readonly onShow: (path: string) => void;
 }
 
 /** What is wrong, the worst first, each with its numbers and what to do. */
-export function Findings({ findings, onShow }: FindingsProps) {
+export function Findings({ findings, texts, onShow }: FindingsProps) {
   const t = useText("model");
   if (findings.length === 0) return <p class="model-healthy">{t("healthy")}</p>;
   return (
     <ul class="model-findings">
       {findings.map((finding) => {
         const { severity, path, code } = finding;
-        const { title, problem, remedy } = wordsOf(finding, t);
+        const { title, problem, remedy } = wordsOf(finding, texts, t);
         return (
           <li key={`${code} ${path}`} class={`model-finding model-${severity}`} data-finding={code}>
             <p class="model-finding-head">

@@ -4,7 +4,6 @@ import { show } from "../../format.ts";
 import { useText } from "../../i18n.ts";
 import { Button } from "../../ui/button.tsx";
 import { DistributionPlot } from "./distribution.tsx";
-import { wordsOf } from "./words.ts";
 
 interface LayersProps {
   readonly layers: readonly LayerInspection[];
@@ -31,7 +30,7 @@ export function Layers({ layers, findings }: LayersProps) {
                 <p>{about(layer, t)}</p>
                 {own.map((finding) => (
                   <span key={finding.code} class={`model-severity model-severity-${finding.severity}`}>
-                    {wordsOf(finding, t).title}
+                    {t(`finding.${finding.code}.title`)}
                   </span>
                 ))}
               </header>

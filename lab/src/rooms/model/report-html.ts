@@ -1,10 +1,10 @@
 import type { Distribution } from "evenkeel/tools";
 import type { TFunction } from "i18next";
 import type { ModelReport } from "../../engine/model/open.ts";
-import { show } from "../../format.ts";
+import { grouped, show } from "../../format.ts";
 import { language } from "../../i18n.ts";
 import { histogramPath, SIZE } from "./histogram.ts";
-import { grouped, sizeOf, wordsOf } from "./words.ts";
+import { sizeOf, wordsOf } from "./words.ts";
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 /** Names come from a stranger's file. */
@@ -31,7 +31,7 @@ function cell(of: Distribution | null): string {
 export function reportHtml(report: ModelReport, t: TFunction): string {
   const { file, bytes, tensors, parameters, layers, findings, format } = report;
   const list = findings.map((finding) => {
-    const { title, problem, remedy } = wordsOf(finding, t);
+    const { title, problem, remedy } = wordsOf(finding, report.texts, t);
     const severity = `<b class="${finding.severity}">${t(`severity.${finding.severity}`)}</b>`;
     return `<li>${severity} <b>${text(title)}</b> <code>${text(finding.path)}</code><br>${text(problem)}<br><small>${t("remedy")} ${text(remedy)}</small></li>`;
   });

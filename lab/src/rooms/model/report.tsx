@@ -1,5 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
 import type { ModelReport } from "../../engine/model/open.ts";
+import { grouped } from "../../format.ts";
 import { useText } from "../../i18n.ts";
 import { Button } from "../../ui/button.tsx";
 import { Section } from "../../ui/section.tsx";
@@ -9,7 +10,7 @@ import { Layers } from "./layers.tsx";
 import { reportHtml } from "./report-html.ts";
 import { TensorList } from "./tensor-list.tsx";
 import type { OpenModel } from "./use-model.ts";
-import { grouped, sizeOf } from "./words.ts";
+import { sizeOf } from "./words.ts";
 
 /** Gives a file to the reader's downloads. */
 function download(content: Blob, name: string): void {
@@ -92,7 +93,11 @@ export function Report({ report, model }: { report: ModelReport; model: OpenMode
         title={t("findings.title", { count: findings.length })}
         text={layers.length > 0 ? t("findings.text") : []}
       >
-        {layers.length > 0 ? <Findings findings={findings} onShow={showLayer} /> : <p>{t("noNorms")}</p>}
+        {layers.length > 0 ? (
+          <Findings findings={findings} texts={report.texts} onShow={showLayer} />
+        ) : (
+          <p>{t("noNorms")}</p>
+        )}
       </Section>
       {layers.length > 0 && (
         <Section title={t("layers.title", { count: layers.length })} text={t("layers.text")}>

@@ -1,5 +1,6 @@
 import type { Finding } from "evenkeel/tools";
 import type { TFunction } from "i18next";
+import type { ModelReport } from "../../engine/model/open.ts";
 import { show } from "../../format.ts";
 import { language } from "../../i18n.ts";
 
@@ -12,14 +13,13 @@ function fillIn(text: string, evidence: Finding["evidence"]): string {
 }
 
 /** What a finding says, in the page's language. English is the library's own. */
-export function wordsOf({ code, evidence, problem, remedy }: Finding, t: TFunction) {
-  const title = t(`finding.${code}.title`);
-  if (language() === "en") return { title, problem: sentence(problem), remedy: sentence(remedy) };
-  return {
-    title,
-    problem: fillIn(t(`finding.${code}.problem`), evidence),
-    remedy: fillIn(t(`finding.${code}.remedy`), evidence),
+export function wordsOf({ code, evidence }: Finding, texts: ModelReport["texts"], t: TFunction) {
+  const own = language() === "en" ? texts[code] : undefined;
+  const say = (part: "problem" | "remedy") => {
+    const text = own ? sentence(own[part]) : t(`finding.${code}.${part}`);
+    return fillIn(text, evidence);
   };
+  return { title: t(`finding.${code}.title`), problem: say("problem"), remedy: say("remedy") };
 }
 
 const sentence = (text: string) => `${text[0].toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
@@ -28,9 +28,4 @@ const sentence = (text: string) => `${text[0].toUpperCase()}${text.slice(1)}${/[
 export function sizeOf(bytes: number): string {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
   return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
-}
-
-/** A whole number with its thousands apart. */
-export function grouped(value: number): string {
-  return value.toLocaleString("en-US").replaceAll(",", " ");
 }

@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { grouped } from "../../format.ts";
 import { useText } from "../../i18n.ts";
 import { announce } from "../../ui/announcer.tsx";
 import { Button } from "../../ui/button.tsx";
@@ -13,7 +14,6 @@ export function ControlBar({ training }: { training: Training }) {
   const [copied, setCopied] = useState(false);
   const idle = status === "loading" || status === "failed";
   const over = latest?.divergedAt.every((at) => at !== null) ?? false;
-  const count = (value: number) => Math.round(value).toLocaleString("en-US").replaceAll(",", " ");
 
   const share = async () => {
     try {
@@ -50,12 +50,12 @@ export function ControlBar({ training }: { training: Training }) {
         <Button onClick={share}>{t(copied ? "bar.copied" : "bar.share")}</Button>
       </div>
       <dl class="stats train-speed">
-        <Stat label={t("bar.steps")} name="steps" value={count(latest?.steps ?? 0)} />
+        <Stat label={t("bar.steps")} name="steps" value={grouped(latest?.steps ?? 0)} />
         <Stat label={t("bar.epoch")} name="epoch" value={(latest?.epoch ?? 0).toFixed(1)} />
         <Stat
           label={t("bar.speed")}
           name="speed"
-          value={latest && latest.imagesPerSecond > 0 ? count(latest.imagesPerSecond) : "–"}
+          value={latest && latest.imagesPerSecond > 0 ? grouped(latest.imagesPerSecond) : "–"}
         />
       </dl>
       {engine && (

@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { grouped } from "../../format.ts";
 import { useText } from "../../i18n.ts";
 import { Button } from "../../ui/button.tsx";
 import { DropZone } from "../../ui/drop-zone.tsx";
@@ -9,14 +10,13 @@ export function OwnData({ training }: { training: Training }) {
   const t = useText("train");
   const { run, dataFailure } = training;
   const [names, setNames] = useState<readonly string[]>([]);
-  const count = (value: number) => value.toLocaleString("en-US").replaceAll(",", " ");
   return (
     <div class="train-data">
       <p data-data={run?.ownData ? "own" : "shipped"}>
         {run &&
           t(run.ownData ? "data.own" : "data.shipped", {
-            train: count(run.trainImages),
-            test: count(run.testImages),
+            train: grouped(run.trainImages),
+            test: grouped(run.testImages),
             files: names.join(", "),
           })}
       </p>

@@ -63,12 +63,17 @@ export class RunRecord {
   readonly accuracies: Accuracy[] = [];
   watched: Watched[] = [];
   latest: TrainUpdate | null = null;
+  /** of the last step; null before the first */
+  lastLosses: Both<number> | null = null;
   /** when each network first named 95 % of the test images correctly */
   readonly reached: [Accuracy | null, Accuracy | null] = [null, null];
 
   add(update: TrainUpdate): void {
     const { losses, accuracies, watched, watchEvery } = update;
-    for (let k = 0; k < losses[0].length; k++) this.loss.add([losses[0][k], losses[1][k]]);
+    for (let k = 0; k < losses[0].length; k++) {
+      this.lastLosses = [losses[0][k], losses[1][k]];
+      this.loss.add(this.lastLosses);
+    }
     for (const accuracy of accuracies) {
       this.accuracies.push(accuracy);
       for (const i of [0, 1] as const) if ((accuracy.values[i] ?? 0) >= GOAL) this.reached[i] ??= accuracy;

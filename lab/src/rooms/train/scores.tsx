@@ -1,3 +1,4 @@
+import { grouped } from "../../format.ts";
 import { useText } from "../../i18n.ts";
 import type { Training } from "./use-training.ts";
 
@@ -22,7 +23,11 @@ export function Scores({ names, training }: ScoresProps) {
           ? t("score.reached", { count: goal.step, seconds: goal.seconds.toFixed(1) })
           : t("score.notYet");
     return (
-      <div class={`train-score train-score-${i === 0 ? "before" : "after"}`} data-side={i}>
+      <div
+        class={`train-score train-score-${i === 0 ? "before" : "after"}`}
+        data-side={i}
+        data-loss={record.lastLosses?.[i]}
+      >
         <h3>
           <span class={`swatch swatch-${i === 0 ? "before" : "after"}`} aria-hidden="true" />
           {names[i]}
@@ -41,7 +46,7 @@ export function Scores({ names, training }: ScoresProps) {
           {state}
         </p>
         <p class="hint">
-          {run && t("score.parameters", { count: run.parameters[i].toLocaleString("en-US").replaceAll(",", " ") })}
+          {run && t("score.parameters", { count: grouped(run.parameters[i]) })}
           {latest &&
             latest.steps > 0 &&
             latest.stepMs[i] > 0 &&

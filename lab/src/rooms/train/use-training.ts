@@ -135,8 +135,10 @@ export function useTraining(settings: TrainSettings): Training {
       enqueue(async (own) => {
         const source = files.length > 0 ? { files } : { base: new URL("./", document.baseURI).href };
         const wrong = await own.engine.useData(source);
+        playing.current = false;
         setDataFailure(wrong);
         if (wrong === null) await begin(own);
+        else setStatus("ready");
       });
     },
   };
