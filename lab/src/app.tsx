@@ -37,11 +37,15 @@ export function App() {
     document.title = `${t(`rooms.${room}`)} · evenkeel lab`;
   }, [room, t]);
 
+  const previous = useRef<RoomName | undefined>(undefined);
   useEffect(() => {
     if (!shown) return;
-    scrollTo(0, 0);
     // After a change of rooms a screen reader goes on at the new one; the first room needs no move.
-    if (document.activeElement !== document.body) main.current?.focus({ preventScroll: true });
+    if (previous.current !== undefined) {
+      scrollTo(0, 0);
+      main.current?.focus({ preventScroll: true });
+    }
+    previous.current = shown.name;
   }, [shown]);
 
   const Room = shown?.Room;

@@ -76,8 +76,14 @@ interface AxeResults {
   violations: { id: string; impact?: string; nodes: { html: string; failureSummary?: string }[] }[];
 }
 
-/** The number that a room shows under a name: <… data-stat="mean">−0.25</…>. */
+/** Waits until what was just changed is drawn. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+}
+
+/** The number that a room shows under a name: <… data-stat="mean">−0.25 %</…>. */
 export async function shown(page: Page, name: string): Promise<number> {
+  await drawn(page);
   const text = await page.locator(`[data-stat="${name}"]`).first().innerText();
-  return Number(text.replace("−", "-"));
+  return Number(text.replace("−", "-").replace(" %", ""));
 }

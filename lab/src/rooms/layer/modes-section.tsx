@@ -14,6 +14,13 @@ interface ModesProps {
   readonly running: RunningLayer;
 }
 
+/** Whether the running statistics are so near the data's that what is left is the chance of a batch. */
+function hasFound({ layer }: RunningLayer, { mean, spread }: LayerSettings): boolean {
+  const apart = Math.abs(layer.runningMean!.item() - mean);
+  const ratio = Math.sqrt(layer.runningVar!.item()) / spread;
+  return apart < 0.35 * spread && ratio > 0.75 && ratio < 1.33;
+}
+
 const COMPANY = [101, 102, 103];
 
 /** The same batch by its own statistics and by the running ones; one example in different company. */
@@ -54,7 +61,7 @@ export function ModesSection({ settings, running }: ModesProps) {
                 mark={apart > 0.5 ? "bad" : undefined}
               />
             </dl>
-            <p class="say">{t(apart > 0.5 ? "modes.far" : "modes.near")}</p>
+            <p class="say">{t(hasFound(running, settings) ? "modes.near" : "modes.far")}</p>
             <h3>{t("modes.companyTitle", { value: show(x[chosen]) })}</h3>
             <table class="numbers">
               <thead>

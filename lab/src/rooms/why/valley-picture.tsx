@@ -84,7 +84,7 @@ export function ValleyPicture({ descent, steps, mark, startLabel, onStart }: Val
           <g
             class="valley-start"
             role="button"
-            tabIndex={0}
+            tabindex={0}
             aria-label={startLabel}
             transform={`translate(${x(start[0])},${y(start[1])})`}
             onKeyDown={press}
