@@ -124,7 +124,7 @@ function findingsPart(findings: readonly Finding[]): Html {
 }
 
 const OWN_STYLE = `
-main{max-width:860px}h1{overflow-wrap:anywhere;font-size:clamp(28px,5vw,40px)}
+main,.bar{max-width:860px}h1{overflow-wrap:anywhere;font-size:clamp(28px,5vw,40px)}
 .plot.each{width:100%}.plot.small{width:132px}
 .finding{border-left:4px solid var(--faint);padding:.1em 0 .1em 18px;margin:1.6em 0}
 .finding.error{border-color:#c0362c}.finding.warning{border-color:var(--layer)}.finding.note{border-color:var(--batch)}

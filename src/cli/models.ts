@@ -98,12 +98,20 @@ export function loadModel(
   const fitting = prefix ? withoutPrefix(state, prefix) : state;
   // Folded already: the same network without batch norms.
   if (![...state.keys()].some((one) => one.endsWith("running_mean"))) fuse(model);
-  const { missingKeys, unexpectedKeys } = model.loadStateDict(fitting, { strict: false });
-  if (missingKeys.length + unexpectedKeys.length > 0) {
-    throw new StateDictError(
-      `${path} does not fit a ${name}`,
-      [some("missing", missingKeys), some("unexpected", unexpectedKeys)].filter(Boolean).join("; "),
-    );
+  const expected = model.stateDict();
+  const missing = [...expected.keys()].filter((one) => !fitting.has(one) && !one.endsWith("num_batches_tracked"));
+  const unexpected = [...fitting.keys()].filter((one) => !expected.has(one));
+  const sized = [...expected].flatMap(([one, { shape }]) => {
+    const found = fitting.get(one);
+    return found && found.shape.join() !== shape.join()
+      ? [`${one} [${found.shape.join(", ")}] instead of [${shape.join(", ")}]`]
+      : [];
+  });
+  const misfits = [some("missing", missing), some("unexpected", unexpected), some("of another shape:", sized)];
+  if (missing.length + unexpected.length + sized.length > 0) {
+    const classes = options.numClasses === undefined ? "" : ` with ${numClasses} classes`;
+    throw new StateDictError(`${path} does not fit a ${name}${classes}`, misfits.filter(Boolean).join("; "));
   }
+  model.loadStateDict(fitting, { strict: false });
   return { name, model, numClasses };
 }
