@@ -6,10 +6,10 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Folders whose tests go through tensors; they run once on every backend. */
 const onEveryBackend =
-  "test/{kernels,tensor,autograd,ops,functional,nn,optim,data,models,io,tools,distributed,property}/**/*.test.ts";
+  "test/{kernels,tensor,autograd,ops,functional,nn,optim,data,models,io,tools,property}/**/*.test.ts";
 
 /** Folders whose tests are about the house, the command line and the documentation; they run once. */
-const once = "test/{util,package,study,cli,docs,examples}/**/*.test.ts";
+const once = "test/{util,package,study,cli,docs,examples,distributed}/**/*.test.ts";
 
 function project(name: string, include: string, env: Record<string, string> = {}) {
   return { extends: true as const, test: { name, include: [include], env } };
