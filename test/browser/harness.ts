@@ -11,7 +11,10 @@ export interface Look {
   readonly plain?: boolean;
   readonly width?: number;
   readonly query?: string;
+  /** false: with motion, which is reduced otherwise */
   readonly still?: boolean;
+  /** is given the page before anything is loaded */
+  readonly watch?: (page: Page) => void;
 }
 
 const lab = inject("lab");
@@ -52,6 +55,7 @@ export const test = base.extend<Fixtures>({
       const page = await context.newPage();
       page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
       page.on("pageerror", (error) => errors.push(String(error)));
+      look.watch?.(page);
       await page.goto(`${look.plain ? lab.plain : lab.isolated}#/${room}${look.query ? `?${look.query}` : ""}`);
       await page.locator(`main[data-room="${room}"]`).waitFor();
       return page;
