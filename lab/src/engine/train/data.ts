@@ -15,6 +15,8 @@ export function disposeData({ train, test }: TrainData): void {
 
 const SIZE = 28;
 const CLASSES = 10;
+/** Two for testing, and a batch that has a variance. */
+const LEAST = 12;
 /** Without test files every sixth image is for testing, the share that MNIST has. */
 const TEST_SHARE = 6;
 
@@ -46,20 +48,25 @@ interface IdxFile {
 const isTest = ({ name }: IdxFile) => /^(t10k|test)/i.test(name);
 const sizes = ({ name, values }: IdxFile) => `${name} [${values.shape.join(", ")}]`;
 
-function dataSet(images: IdxFile, labels: IdxFile): data.ImageDataset {
+/** @throws DataError unless these are images of MNIST's size, and a label of ten for each */
+function check(images: IdxFile, labels: IdxFile): void {
   const [count, height, width] = images.values.shape;
   if (images.values.dtype !== "uint8" || height !== SIZE || width !== SIZE) {
     throw new DataError(`${sizes(images)} holds ${images.values.dtype}`, "expected bytes, [N, 28, 28]");
   }
-  if (labels.values.shape[0] !== count || count === 0) {
-    throw new DataError(`${sizes(images)} and ${sizes(labels)} do not go together`, "expected a label for each image");
+  if (labels.values.shape[0] !== count || count < LEAST) {
+    throw new DataError(
+      `${sizes(images)} and ${sizes(labels)} do not go together`,
+      `expected a label for each image, and at least ${LEAST}`,
+    );
   }
   const most = Number(labels.values.max().item());
   if (most >= CLASSES || Number(labels.values.min().item()) < 0) {
     throw new DataError(`${labels.name} has a label ${most}`, "expected ten classes, 0 to 9");
   }
-  return new data.ImageDataset(images.values, labels.values);
 }
+
+const dataSet = (images: IdxFile, labels: IdxFile) => new data.ImageDataset(images.values, labels.values);
 
 /** Every sixth image apart. */
 function split(images: IdxFile, labels: IdxFile): [data.ImageDataset, data.ImageDataset] {
@@ -88,22 +95,20 @@ export async function ownData(files: readonly File[]): Promise<TrainData> {
     read.push({ name: file.name, values });
   }
   const found = read.map(sizes).join(", ");
-  const pair = (of: readonly IdxFile[]): [IdxFile, IdxFile] => {
+  const pairOf = (of: readonly IdxFile[]): [IdxFile, IdxFile] => {
     const images = of.filter(({ values }) => values.ndim === 3);
     const labels = of.filter(({ values }) => values.ndim === 1);
     if (images.length !== 1 || labels.length !== 1) {
       throw new DataError(`these files are ${found}`, "expected images [N, 28, 28] and labels [N], two or four files");
     }
+    check(images[0], labels[0]);
     return [images[0], labels[0]];
   };
   const test = read.filter(isTest);
   if (test.length === 0 || test.length === read.length) {
-    const [train, rest] = split(...pair(read));
+    const [train, rest] = split(...pairOf(read));
     return { train, test: rest, own: true };
   }
-  return {
-    train: dataSet(...pair(read.filter((file) => !isTest(file)))),
-    test: dataSet(...pair(test)),
-    own: true,
-  };
+  const pairs = [pairOf(read.filter((file) => !isTest(file))), pairOf(test)];
+  return { train: dataSet(...pairs[0]), test: dataSet(...pairs[1]), own: true };
 }
