@@ -320,7 +320,8 @@ export function where(
   else whereOf<u8>(out, axes, rows, n, conditionStep, aStep, bStep, scratch);
 }
 
-function axpy<T>(y: usize, x: usize, n: usize, alpha: T, scratch: usize): void {
+/** y[i] += alpha·x[i] */
+export function axpy<T>(y: usize, x: usize, n: usize, alpha: T, scratch: usize): void {
   const a = v128.splat<T>(alpha);
   const whole = (n * sizeof<T>()) & ~15;
   const rest = (n * sizeof<T>()) & 15;
@@ -334,13 +335,4 @@ function axpy<T>(y: usize, x: usize, n: usize, alpha: T, scratch: usize): void {
   copyRest(lastX, x, rest);
   v128.store(lastY, v128.add<T>(v128.load(lastY), v128.mul<T>(a, v128.load(lastX))));
   copyRest(y, lastY, rest);
-}
-
-/** y[i] += alpha·x[i] */
-export function axpyF32(y: usize, x: usize, n: usize, alpha: f32, scratch: usize): void {
-  axpy<f32>(y, x, n, alpha, scratch);
-}
-
-export function axpyF64(y: usize, x: usize, n: usize, alpha: f64, scratch: usize): void {
-  axpy<f64>(y, x, n, alpha, scratch);
 }

@@ -116,7 +116,8 @@ function onlyF32(op: i32, gx: usize, g: usize, s: usize, vectors: usize, p: f64,
   if (op === 9) map<Wide<Softplus>, f32>(gx, g, s, vectors, p, q);
 }
 
-function unaryGrad<T>(op: i32, gx: usize, g: usize, s: usize, n: usize, p: f64, q: f64, scratch: usize): void {
+/** gx[i] = g[i]·f'(s[i]); the operations' numbers are in src/kernels/wasm/unary.ts */
+export function unaryGrad<T>(op: i32, gx: usize, g: usize, s: usize, n: usize, p: f64, q: f64, scratch: usize): void {
   const vectors = (n * sizeof<T>()) >> 4;
   const rest = (n * sizeof<T>()) & 15;
   if (sizeof<T>() === 4 && op > 5) onlyF32(op, gx, g, s, vectors, p, q);
@@ -129,13 +130,4 @@ function unaryGrad<T>(op: i32, gx: usize, g: usize, s: usize, n: usize, p: f64, 
   if (sizeof<T>() === 4 && op > 5) onlyF32(op, restG, restG, restS, 1, p, q);
   else common<T>(op, restG, restG, restS, 1, p, q);
   copyRest(gx + (vectors << 4), restG, rest);
-}
-
-/** gx[i] = g[i]·f'(s[i]); the operations' numbers are in src/kernels/wasm/unary.ts */
-export function unaryGradF32(op: i32, gx: usize, g: usize, s: usize, n: usize, p: f64, q: f64, scratch: usize): void {
-  unaryGrad<f32>(op, gx, g, s, n, p, q, scratch);
-}
-
-export function unaryGradF64(op: i32, gx: usize, g: usize, s: usize, n: usize, p: f64, q: f64, scratch: usize): void {
-  unaryGrad<f64>(op, gx, g, s, n, p, q, scratch);
 }

@@ -40,7 +40,16 @@ export function gather(
   return gatherOf<u8>(out, x, index, outer, size, count, inner);
 }
 
-function scatterAdd<T>(out: usize, x: usize, index: usize, outer: usize, size: usize, count: usize, inner: usize): i32 {
+/** out[o, index[o, j, i], i] += x[o, j, i] */
+export function scatterAdd<T>(
+  out: usize,
+  x: usize,
+  index: usize,
+  outer: usize,
+  size: usize,
+  count: usize,
+  inner: usize,
+): i32 {
   const start = index;
   for (let o: usize = 0; o < outer; o++, out += size * inner * sizeof<T>()) {
     for (let j: usize = 0; j < count; j++) {
@@ -53,31 +62,6 @@ function scatterAdd<T>(out: usize, x: usize, index: usize, outer: usize, size: u
     }
   }
   return -1;
-}
-
-/** out[o, index[o, j, i], i] += x[o, j, i] */
-export function scatterAddF32(
-  out: usize,
-  x: usize,
-  index: usize,
-  outer: usize,
-  size: usize,
-  count: usize,
-  inner: usize,
-): i32 {
-  return scatterAdd<f32>(out, x, index, outer, size, count, inner);
-}
-
-export function scatterAddF64(
-  out: usize,
-  x: usize,
-  index: usize,
-  outer: usize,
-  size: usize,
-  count: usize,
-  inner: usize,
-): i32 {
-  return scatterAdd<f64>(out, x, index, outer, size, count, inner);
 }
 
 /** out[o, j, i] = x[o, index[j], i], a slice of inner items at a time */
@@ -105,7 +89,16 @@ export function indexSelect(
   return -1;
 }
 
-function indexAdd<T>(out: usize, x: usize, index: usize, outer: usize, size: usize, count: usize, inner: usize): i32 {
+/** out[o, index[j], i] += x[o, j, i] */
+export function indexAdd<T>(
+  out: usize,
+  x: usize,
+  index: usize,
+  outer: usize,
+  size: usize,
+  count: usize,
+  inner: usize,
+): i32 {
   const wrong = firstOutOfRange(index, count, size);
   if (wrong >= 0) return wrong;
   const slice = inner * sizeof<T>();
@@ -122,36 +115,11 @@ function indexAdd<T>(out: usize, x: usize, index: usize, outer: usize, size: usi
   return -1;
 }
 
-/** out[o, index[j], i] += x[o, j, i] */
-export function indexAddF32(
-  out: usize,
-  x: usize,
-  index: usize,
-  outer: usize,
-  size: usize,
-  count: usize,
-  inner: usize,
-): i32 {
-  return indexAdd<f32>(out, x, index, outer, size, count, inner);
-}
-
-export function indexAddF64(
-  out: usize,
-  x: usize,
-  index: usize,
-  outer: usize,
-  size: usize,
-  count: usize,
-  inner: usize,
-): i32 {
-  return indexAdd<f64>(out, x, index, outer, size, count, inner);
-}
-
 /**
  * Both directions of the negative log-likelihood over [n, classes, inner]: forward writes −weight[t]·logp[n, t, i] to out,
  * [n, inner]; backward writes −weight[t]·g[n, i] into glogp, which is already zero elsewhere.
  */
-function nll<T>(
+function nllBoth<T>(
   backward: bool,
   small: usize,
   large: usize,
@@ -180,7 +148,7 @@ function nll<T>(
   return -1;
 }
 
-export function nllF32(
+export function nll<T>(
   out: usize,
   logp: usize,
   target: usize,
@@ -190,23 +158,10 @@ export function nllF32(
   inner: usize,
   ignoreIndex: f64,
 ): i32 {
-  return nll<f32>(false, out, logp, target, weight, n, classes, inner, <i64>ignoreIndex);
+  return nllBoth<T>(false, out, logp, target, weight, n, classes, inner, <i64>ignoreIndex);
 }
 
-export function nllF64(
-  out: usize,
-  logp: usize,
-  target: usize,
-  weight: usize,
-  n: usize,
-  classes: usize,
-  inner: usize,
-  ignoreIndex: f64,
-): i32 {
-  return nll<f64>(false, out, logp, target, weight, n, classes, inner, <i64>ignoreIndex);
-}
-
-export function nllGradF32(
+export function nllGrad<T>(
   glogp: usize,
   g: usize,
   target: usize,
@@ -216,20 +171,6 @@ export function nllGradF32(
   inner: usize,
   ignoreIndex: f64,
 ): i32 {
-  memory.fill(glogp, 0, (n * classes * inner) << 2);
-  return nll<f32>(true, g, glogp, target, weight, n, classes, inner, <i64>ignoreIndex);
-}
-
-export function nllGradF64(
-  glogp: usize,
-  g: usize,
-  target: usize,
-  weight: usize,
-  n: usize,
-  classes: usize,
-  inner: usize,
-  ignoreIndex: f64,
-): i32 {
-  memory.fill(glogp, 0, (n * classes * inner) << 3);
-  return nll<f64>(true, g, glogp, target, weight, n, classes, inner, <i64>ignoreIndex);
+  memory.fill(glogp, 0, n * classes * inner * sizeof<T>());
+  return nllBoth<T>(true, g, glogp, target, weight, n, classes, inner, <i64>ignoreIndex);
 }

@@ -5,7 +5,7 @@ import { addGradSums, sumOf4, widenHigh } from "./rows";
  * gx = (h − Σh / length − (x − mean)·invstd²·Σh(x − mean) / length)·invstd with h = g·weight, for rows number `from` up to `to`. `sums` takes the parameters'
  * gradients: a float64 of every bias and then of every weight; with inner = 1 it may be 0. `scratch` holds two float64.
  */
-function normalizeByRowGrad<T>(
+function gradOfRows<T>(
   gx: usize,
   g: usize,
   x: usize,
@@ -80,7 +80,7 @@ function normalizeByRowGrad<T>(
 }
 
 /** Adds the parts' sums in their order, and writes the parameters' gradients. */
-function finishRowGrad<T>(gWeight: usize, gBias: usize, sums: usize, weights: usize, parts: usize): void {
+export function finishRowGrad<T>(gWeight: usize, gBias: usize, sums: usize, weights: usize, parts: usize): void {
   const size: usize = sizeof<T>();
   for (let c: usize = 0; c < weights; c++) {
     let bias: f64 = 0;
@@ -240,7 +240,7 @@ function gradRowBy<T>(gx: usize, g: usize, x: usize, n: usize, hMean: T, mean: T
 }
 
 /** The gradient by rows, in parts of `perPart` rows with sums of their own, one behind the other; `parts` of them from number `first` on. */
-export function normalizeByRowGradF32(
+export function normalizeByRowGrad<T>(
   gx: usize,
   g: usize,
   x: usize,
@@ -262,40 +262,6 @@ export function normalizeByRowGradF32(
     const from = part * perPart;
     const to = min(rows, from + perPart);
     const own = sums ? sums + part * groups * channels * 16 : 0;
-    normalizeByRowGrad<f32>(gx, g, x, from, to, groups, channels, inner, mean, rest, invstd, weight, own, scratch);
+    gradOfRows<T>(gx, g, x, from, to, groups, channels, inner, mean, rest, invstd, weight, own, scratch);
   }
-}
-
-export function normalizeByRowGradF64(
-  gx: usize,
-  g: usize,
-  x: usize,
-  rows: usize,
-  groups: usize,
-  channels: usize,
-  inner: usize,
-  mean: usize,
-  rest: usize,
-  invstd: usize,
-  weight: usize,
-  sums: usize,
-  perPart: usize,
-  first: usize,
-  parts: usize,
-  scratch: usize,
-): void {
-  for (let part = first; part < first + parts; part++) {
-    const from = part * perPart;
-    const to = min(rows, from + perPart);
-    const own = sums ? sums + part * groups * channels * 16 : 0;
-    normalizeByRowGrad<f64>(gx, g, x, from, to, groups, channels, inner, mean, rest, invstd, weight, own, scratch);
-  }
-}
-
-export function finishRowGradF32(gWeight: usize, gBias: usize, sums: usize, weights: usize, parts: usize): void {
-  finishRowGrad<f32>(gWeight, gBias, sums, weights, parts);
-}
-
-export function finishRowGradF64(gWeight: usize, gBias: usize, sums: usize, weights: usize, parts: usize): void {
-  finishRowGrad<f64>(gWeight, gBias, sums, weights, parts);
 }

@@ -5,7 +5,7 @@
  */
 import { sumRow, sumSquaresWide } from "./rows";
 
-function momentsByRow<T>(
+export function momentsByRow<T>(
   mean: usize,
   rest: usize,
   invstd: usize,
@@ -71,7 +71,7 @@ function normalizeRowBy<T>(
   }
 }
 
-function normalizeByRow<T>(
+export function normalizeByRow<T>(
   y: usize,
   x: usize,
   rows: usize,
@@ -107,60 +107,4 @@ function normalizeByRow<T>(
     x += length * size;
     y += length * size;
   }
-}
-
-export function momentsByRowF32(
-  mean: usize,
-  rest: usize,
-  invstd: usize,
-  x: usize,
-  rows: usize,
-  length: usize,
-  eps: f64,
-): void {
-  momentsByRow<f32>(mean, rest, invstd, x, rows, length, eps);
-}
-
-export function momentsByRowF64(
-  mean: usize,
-  rest: usize,
-  invstd: usize,
-  x: usize,
-  rows: usize,
-  length: usize,
-  eps: f64,
-): void {
-  momentsByRow<f64>(mean, rest, invstd, x, rows, length, eps);
-}
-
-export function normalizeByRowF32(
-  y: usize,
-  x: usize,
-  rows: usize,
-  groups: usize,
-  channels: usize,
-  inner: usize,
-  mean: usize,
-  rest: usize,
-  invstd: usize,
-  weight: usize,
-  bias: usize,
-): void {
-  normalizeByRow<f32>(y, x, rows, groups, channels, inner, mean, rest, invstd, weight, bias);
-}
-
-export function normalizeByRowF64(
-  y: usize,
-  x: usize,
-  rows: usize,
-  groups: usize,
-  channels: usize,
-  inner: usize,
-  mean: usize,
-  rest: usize,
-  invstd: usize,
-  weight: usize,
-  bias: usize,
-): void {
-  normalizeByRow<f64>(y, x, rows, groups, channels, inner, mean, rest, invstd, weight, bias);
 }

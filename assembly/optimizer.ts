@@ -14,7 +14,7 @@ function fma<T>(a: v128, b: v128, c: v128, fused: bool): v128 {
   return exactFma4(a, lowF64(b), highF64(b), lowF64(c), highF64(c));
 }
 
-function sgd<T>(
+export function sgd<T>(
   n: usize,
   param: usize,
   grad: usize,
@@ -50,7 +50,7 @@ function sgd<T>(
 }
 
 /** `minusStep` is −lr / (1 − beta1^step), `correction` √(1 − beta2^step), `shrink` what AdamW multiplies parameters with. */
-function adam<T>(
+export function adam<T>(
   n: usize,
   param: usize,
   grad: usize,
@@ -96,7 +96,7 @@ function adam<T>(
   }
 }
 
-function rmsprop<T>(
+export function rmsprop<T>(
   n: usize,
   param: usize,
   grad: usize,
@@ -140,149 +140,4 @@ function rmsprop<T>(
       storePart(param + at, v128.add<T>(p, v128.div<T>(v128.mul<T>(minusLr, d), deviation)), left);
     }
   }
-}
-
-/** `buffer` may be 0 when momentum is 0. */
-export function sgdF32(
-  n: usize,
-  param: usize,
-  grad: usize,
-  buffer: usize,
-  lr: f64,
-  momentum: f64,
-  dampening: f64,
-  weightDecay: f64,
-  nesterov: bool,
-  maximize: bool,
-  first: bool,
-  fused: bool,
-): void {
-  sgd<f32>(n, param, grad, buffer, lr, momentum, dampening, weightDecay, nesterov, maximize, first, fused);
-}
-
-export function sgdF64(
-  n: usize,
-  param: usize,
-  grad: usize,
-  buffer: usize,
-  lr: f64,
-  momentum: f64,
-  dampening: f64,
-  weightDecay: f64,
-  nesterov: bool,
-  maximize: bool,
-  first: bool,
-  fused: bool,
-): void {
-  sgd<f64>(n, param, grad, buffer, lr, momentum, dampening, weightDecay, nesterov, maximize, first, fused);
-}
-
-/** `maxSquare` may be 0. */
-export function adamF32(
-  n: usize,
-  param: usize,
-  grad: usize,
-  average: usize,
-  square: usize,
-  maxSquare: usize,
-  beta1: f64,
-  beta2: f64,
-  eps: f64,
-  weightDecay: f64,
-  shrink: f64,
-  maximize: bool,
-  minusStep: f64,
-  correction: f64,
-  fused: bool,
-): void {
-  adam<f32>(
-    n,
-    param,
-    grad,
-    average,
-    square,
-    maxSquare,
-    beta1,
-    beta2,
-    eps,
-    weightDecay,
-    shrink,
-    maximize,
-    minusStep,
-    correction,
-    fused,
-  );
-}
-
-export function adamF64(
-  n: usize,
-  param: usize,
-  grad: usize,
-  average: usize,
-  square: usize,
-  maxSquare: usize,
-  beta1: f64,
-  beta2: f64,
-  eps: f64,
-  weightDecay: f64,
-  shrink: f64,
-  maximize: bool,
-  minusStep: f64,
-  correction: f64,
-  fused: bool,
-): void {
-  adam<f64>(
-    n,
-    param,
-    grad,
-    average,
-    square,
-    maxSquare,
-    beta1,
-    beta2,
-    eps,
-    weightDecay,
-    shrink,
-    maximize,
-    minusStep,
-    correction,
-    fused,
-  );
-}
-
-/** `buffer` and `average` may be 0. */
-export function rmspropF32(
-  n: usize,
-  param: usize,
-  grad: usize,
-  square: usize,
-  buffer: usize,
-  average: usize,
-  lr: f64,
-  alpha: f64,
-  eps: f64,
-  weightDecay: f64,
-  momentum: f64,
-  maximize: bool,
-  fused: bool,
-): void {
-  rmsprop<f32>(n, param, grad, square, buffer, average, lr, alpha, eps, weightDecay, momentum, maximize, fused);
-}
-
-export function rmspropF64(
-  n: usize,
-  param: usize,
-  grad: usize,
-  square: usize,
-  buffer: usize,
-  average: usize,
-  lr: f64,
-  alpha: f64,
-  eps: f64,
-  weightDecay: f64,
-  momentum: f64,
-  maximize: bool,
-  fused: bool,
-): void {
-  rmsprop<f64>(n, param, grad, square, buffer, average, lr, alpha, eps, weightDecay, momentum, maximize, fused);
 }

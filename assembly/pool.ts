@@ -80,7 +80,8 @@ function maxOfFour(out: usize, index: usize, x: usize, inWidth: i32, row: usize,
   v128.store(index, i64x2.extend_high_i32x4_u(bestAt), 16);
 }
 
-function maxPool<T>(
+/** Max pooling of planes; `indices` may be 0. */
+export function maxPool<T>(
   out: usize,
   indices: usize,
   x: usize,
@@ -122,7 +123,15 @@ function maxPool<T>(
   }
 }
 
-function maxPoolGrad<T>(gx: usize, g: usize, indices: usize, planes: usize, inSize: usize, outSize: usize): void {
+/** Adds each gradient at the place of its maximum. */
+export function maxPoolGrad<T>(
+  gx: usize,
+  g: usize,
+  indices: usize,
+  planes: usize,
+  inSize: usize,
+  outSize: usize,
+): void {
   const size: usize = sizeof<T>();
   memory.fill(gx, 0, planes * inSize * size);
   for (let p: usize = 0; p < planes; p++) {
@@ -142,7 +151,8 @@ function divisorOf(row: usize, column: usize, countPadding: bool, fixed: f64): f
   return <f64>((get(row, END) - get(row, START)) * (get(column, END) - get(column, START)));
 }
 
-function avgPool<T>(
+/** Average pooling; a fixed divisor of 0 stands for none. */
+export function avgPool<T>(
   out: usize,
   x: usize,
   planes: usize,
@@ -192,7 +202,8 @@ function addToRow<T>(x: usize, n: usize, value: T): void {
   for (; x < end; x += sizeof<T>()) store<T>(x, <T>(load<T>(x) + value));
 }
 
-function avgPoolGrad<T>(
+/** Spreads each gradient over its window. */
+export function avgPoolGrad<T>(
   gx: usize,
   g: usize,
   planes: usize,
@@ -224,118 +235,4 @@ function avgPoolGrad<T>(
     }
     gx += inHeight * inWidth * size;
   }
-}
-
-/** Max pooling of planes; `indices` may be 0. */
-export function maxPoolF32(
-  out: usize,
-  indices: usize,
-  x: usize,
-  planes: usize,
-  inHeight: usize,
-  inWidth: usize,
-  outHeight: usize,
-  outWidth: usize,
-  windows: usize,
-): void {
-  maxPool<f32>(out, indices, x, planes, inHeight, inWidth, outHeight, outWidth, windows);
-}
-
-export function maxPoolF64(
-  out: usize,
-  indices: usize,
-  x: usize,
-  planes: usize,
-  inHeight: usize,
-  inWidth: usize,
-  outHeight: usize,
-  outWidth: usize,
-  windows: usize,
-): void {
-  maxPool<f64>(out, indices, x, planes, inHeight, inWidth, outHeight, outWidth, windows);
-}
-
-/** Adds each gradient at the place of its maximum. */
-export function maxPoolGradF32(
-  gx: usize,
-  g: usize,
-  indices: usize,
-  planes: usize,
-  inSize: usize,
-  outSize: usize,
-): void {
-  maxPoolGrad<f32>(gx, g, indices, planes, inSize, outSize);
-}
-
-export function maxPoolGradF64(
-  gx: usize,
-  g: usize,
-  indices: usize,
-  planes: usize,
-  inSize: usize,
-  outSize: usize,
-): void {
-  maxPoolGrad<f64>(gx, g, indices, planes, inSize, outSize);
-}
-
-/** Average pooling; a fixed divisor of 0 stands for none. */
-export function avgPoolF32(
-  out: usize,
-  x: usize,
-  planes: usize,
-  inHeight: usize,
-  inWidth: usize,
-  outHeight: usize,
-  outWidth: usize,
-  windows: usize,
-  countPadding: bool,
-  fixedDivisor: f64,
-): void {
-  avgPool<f32>(out, x, planes, inHeight, inWidth, outHeight, outWidth, windows, countPadding, fixedDivisor);
-}
-
-export function avgPoolF64(
-  out: usize,
-  x: usize,
-  planes: usize,
-  inHeight: usize,
-  inWidth: usize,
-  outHeight: usize,
-  outWidth: usize,
-  windows: usize,
-  countPadding: bool,
-  fixedDivisor: f64,
-): void {
-  avgPool<f64>(out, x, planes, inHeight, inWidth, outHeight, outWidth, windows, countPadding, fixedDivisor);
-}
-
-/** Spreads each gradient over its window. */
-export function avgPoolGradF32(
-  gx: usize,
-  g: usize,
-  planes: usize,
-  inHeight: usize,
-  inWidth: usize,
-  outHeight: usize,
-  outWidth: usize,
-  windows: usize,
-  countPadding: bool,
-  fixedDivisor: f64,
-): void {
-  avgPoolGrad<f32>(gx, g, planes, inHeight, inWidth, outHeight, outWidth, windows, countPadding, fixedDivisor);
-}
-
-export function avgPoolGradF64(
-  gx: usize,
-  g: usize,
-  planes: usize,
-  inHeight: usize,
-  inWidth: usize,
-  outHeight: usize,
-  outWidth: usize,
-  windows: usize,
-  countPadding: bool,
-  fixedDivisor: f64,
-): void {
-  avgPoolGrad<f64>(gx, g, planes, inHeight, inWidth, outHeight, outWidth, windows, countPadding, fixedDivisor);
 }

@@ -2,7 +2,8 @@
 import { columnSums } from "./columns";
 import { sumRow } from "./rows";
 
-function sumByChannel<T>(
+/** `scratch` holds a float64 of every channel. */
+export function sumByChannel<T>(
   out: usize,
   x: usize,
   outer: usize,
@@ -24,29 +25,4 @@ function sumByChannel<T>(
     }
   }
   for (let c: usize = 0; c < channels; c++) store<T>(out + c * size, <T>load<f64>(scratch + c * 8));
-}
-
-/** `scratch` holds a float64 of every channel. */
-export function sumByChannelF32(
-  out: usize,
-  x: usize,
-  outer: usize,
-  channels: usize,
-  inner: usize,
-  all: usize,
-  scratch: usize,
-): void {
-  sumByChannel<f32>(out, x, outer, channels, inner, all, scratch);
-}
-
-export function sumByChannelF64(
-  out: usize,
-  x: usize,
-  outer: usize,
-  channels: usize,
-  inner: usize,
-  all: usize,
-  scratch: usize,
-): void {
-  sumByChannel<f64>(out, x, outer, channels, inner, all, scratch);
 }

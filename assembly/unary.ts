@@ -240,8 +240,8 @@ function onlyF32(op: i32, out: usize, x: usize, vectors: usize, p: f64, q: f64):
   if (op === 29) map<Wide<Softplus>, f32>(out, x, vectors, p, q);
 }
 
-/** One call of the loops for whole vectors, one on a copy of the rest. */
-function unary<T>(op: i32, out: usize, x: usize, n: usize, p: f64, q: f64, scratch: usize): void {
+/** out[i] = op(x[i]), the operations' numbers being those of src/kernels/wasm/unary.ts: one call of the loops for whole vectors, one on a copy of the rest. */
+export function unary<T>(op: i32, out: usize, x: usize, n: usize, p: f64, q: f64, scratch: usize): void {
   const vectors = (n * sizeof<T>()) >> 4;
   const rest = (n * sizeof<T>()) & 15;
   if (sizeof<T>() === 4 && op > 16) onlyF32(op, out, x, vectors, p, q);
@@ -252,13 +252,4 @@ function unary<T>(op: i32, out: usize, x: usize, n: usize, p: f64, q: f64, scrat
   if (sizeof<T>() === 4 && op > 16) onlyF32(op, temporary, temporary, 1, p, q);
   else common<T>(op, temporary, temporary, 1, p, q);
   copyRest(out + (vectors << 4), temporary, rest);
-}
-
-/** out[i] = op(x[i]); the operations' numbers are in src/kernels/wasm/unary.ts */
-export function unaryF32(op: i32, out: usize, x: usize, n: usize, p: f64, q: f64, scratch: usize): void {
-  unary<f32>(op, out, x, n, p, q, scratch);
-}
-
-export function unaryF64(op: i32, out: usize, x: usize, n: usize, p: f64, q: f64, scratch: usize): void {
-  unary<f64>(op, out, x, n, p, q, scratch);
 }

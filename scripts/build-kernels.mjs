@@ -1,6 +1,7 @@
 // Compiles assembly/ into the two WebAssembly builds and embeds each as base64 in a TypeScript module, so that loading
 // a kernel needs neither a file nor a request. Does nothing when the outputs are newer than everything they are made from.
-import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -34,10 +35,42 @@ function isFresh() {
   return BUILDS.every(({ name }) => modified(`${outFolder}/${name}.ts`) > newest);
 }
 
+/** export function name<T>(first: usize, second: T): void { */
+const GENERIC_KERNEL = /^export function (\w+)<T>\(([^)]*)\): (\w+) \{$/gm;
+const WIDTHS = [
+  ["F32", "f32"],
+  ["F64", "f64"],
+];
+
+/** What a source file of index.ts exports for T, exported for both widths as nameF32 and nameF64: only functions without T are kernels. */
+function instances(source) {
+  const functions = [...source.matchAll(GENERIC_KERNEL)].flatMap(([, name, list, result]) => {
+    const parameters = list.split(",").map((parameter) => parameter.trim());
+    const names = parameters.filter(Boolean).map((parameter) => parameter.split(":")[0]);
+    const call = result === "void" ? "" : "return ";
+    return WIDTHS.map(([suffix, type]) => {
+      const typed = parameters.map((parameter) => parameter.replace(/: T$/, `: ${type}`)).join(", ");
+      return `export function ${name}${suffix}(${typed}): ${result} { ${call}${name}<${type}>(${names.join(", ")}); }`;
+    });
+  });
+  return functions.map((text) => `\n${text}`).join("");
+}
+
+const index = readFileSync(`${root}assembly/index.ts`, "utf8");
+const kernelFiles = [...index.matchAll(/"\.\/(.+)"/g)].map(([, name]) => `assembly/${name}.ts`);
+
+function readSource(file, folder) {
+  const path = join(folder, file);
+  if (!existsSync(path)) return null;
+  const source = readFileSync(path, "utf8");
+  return kernelFiles.includes(file) ? source + instances(source) : source;
+}
+
 async function compile(asc, { name, memoryBase, limit, flags }) {
   let binary;
   const args = ["assembly/index.ts", "-o", `${name}.wasm`, `--memoryBase=${memoryBase}`, ...FLAGS, ...flags];
   const { error, stderr } = await asc.main([...args, `--baseDir=${root}`], {
+    readFile: readSource,
     writeFile(_file, contents) {
       binary = contents;
     },

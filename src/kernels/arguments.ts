@@ -150,6 +150,24 @@ export interface RowShape {
   readonly inner: number;
 }
 
+/** What follows a normalization while its values are in cache: y = activation(y + residual). */
+export interface NormTail {
+  /** address of what is added, of y's shape; 0 for nothing */
+  readonly residual: number;
+  readonly activation: UnaryOp | null;
+  /** the activation's scalar */
+  readonly p?: number;
+}
+
+/** The way back through an activation: the gradient before it, g · f'(source), is written `before`, which may be where gx goes. */
+export interface NormTailGrad {
+  readonly activation: UnaryGradOp;
+  readonly p?: number;
+  /** addresses of arrays of g's shape */
+  readonly source: number;
+  readonly before: number;
+}
+
 /** Scalars of one SGD step, as torch.optim.SGD. */
 export interface SgdStep {
   readonly lr: number;

@@ -3,6 +3,8 @@ import type {
   CompareOp,
   Conv2dShape,
   GemmShape,
+  NormTail,
+  NormTailGrad,
   Pointer,
   Pool2dShape,
   ReduceOp,
@@ -251,6 +253,28 @@ export interface PoolKernels {
  */
 export interface NormKernels {
   /**
+   * Batch normalization by the batch's own statistics, what momentsByChannel, finishMoments and normalizeByChannel do one after the other, in one pass over
+   * memory where a channel stays in cache. runningMean, runningVar, weight and bias may be 0.
+   */
+  batchNorm(
+    dtype: FloatDType,
+    y: Pointer,
+    mean: Pointer,
+    rest: Pointer,
+    invstd: Pointer,
+    runningMean: Pointer,
+    runningVar: Pointer,
+    x: Pointer,
+    outer: number,
+    channels: number,
+    inner: number,
+    weight: Pointer,
+    bias: Pointer,
+    eps: number,
+    momentum: number,
+    tail?: NormTail,
+  ): void;
+  /**
    * mean[c], rest[c], which is what rounding the mean lost, and m2[c] = Σ (x − mean)². float32 with inner > 1 is PyTorch's recipe to the
    * bit: the sum in float64, the mean rounded to float32 and nothing kept of the rest, (x − mean)² in float32 accumulated in float64, then
    * rounded. count = 0 gives mean 0, m2 0.
@@ -296,6 +320,7 @@ export interface NormKernels {
     invstd: Pointer,
     weight: Pointer,
     bias: Pointer,
+    tail?: NormTail,
   ): void;
   /**
    * gBias = Σ g; gWeight = invstd · Σ g·(x − mean); with batch statistics
@@ -317,6 +342,7 @@ export interface NormKernels {
     invstd: Pointer,
     weight: Pointer,
     batchStatistics: boolean,
+    tail?: NormTailGrad,
   ): void;
   /**
    * mean[r], rest[r], which is what rounding the mean lost, and invstd[r] = 1 / √(m2 / length + eps) with the biased variance. In all kernels

@@ -1,5 +1,6 @@
-import type { Pointer } from "../backend.ts";
+import type { NormTailGrad, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
+import { elementwiseKernels } from "./elementwise.ts";
 import { fma, fma32, round } from "./math.ts";
 import { type Floats, floats, position } from "./views.ts";
 
@@ -64,11 +65,16 @@ export function normalizeByChannelGrad(
   invstd: Pointer,
   weight: Pointer,
   batchStatistics: boolean,
+  tail?: NormTailGrad,
 ): void {
+  if (tail) {
+    const n = outer * channels * inner;
+    elementwiseKernels.unaryGrad(tail.activation, dtype, tail.before, g, tail.source, n, tail.p);
+  }
   const v = floats(dtype);
   const single = dtype === "float32" && inner > 1;
   const add = single ? addPlaneOfLanes : addPlane;
-  const [o, gi, xi] = [position(dtype, gx), position(dtype, g), position(dtype, x)];
+  const [o, gi, xi] = [position(dtype, gx), position(dtype, tail?.before ?? g), position(dtype, x)];
   const [m, s, w] = [position(dtype, mean), position(dtype, invstd), position(dtype, weight)];
   const l = position(dtype, rest);
   const [gw, gb] = [position(dtype, gWeight), position(dtype, gBias)];

@@ -1,6 +1,8 @@
-import type { NormKernels, Pointer } from "../backend.ts";
+import type { NormKernels, NormTail, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
+import { heap } from "../heap.ts";
 import { normalizeByChannelGrad } from "./channel-grad.ts";
+import { elementwiseKernels } from "./elementwise.ts";
 import { fma, round } from "./math.ts";
 import { rowKernels } from "./rows.ts";
 import { floats, position } from "./views.ts";
@@ -89,6 +91,7 @@ function normalizeByChannel(
   invstdPointer: Pointer,
   weight: Pointer,
   bias: Pointer,
+  tail?: NormTail,
 ): void {
   const v = floats(dtype);
   const single = dtype === "float32";
@@ -110,9 +113,39 @@ function normalizeByChannel(
       for (let i = row; i < row + inner; i++) v[o + i] = fma(single, v[first + i], scale, shift);
     }
   }
+  const n = outer * channels * inner;
+  if (tail?.residual) elementwiseKernels.axpy(dtype, y, tail.residual, n, 1);
+  if (tail?.activation) elementwiseKernels.unary(tail.activation, dtype, y, y, n, tail.p);
+}
+
+function batchNorm(
+  dtype: FloatDType,
+  y: Pointer,
+  mean: Pointer,
+  rest: Pointer,
+  invstdPointer: Pointer,
+  runningMean: Pointer,
+  runningVar: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  weight: Pointer,
+  bias: Pointer,
+  eps: number,
+  momentum: number,
+  tail?: NormTail,
+): void {
+  const m2 = heap.alloc(8 * channels);
+  const count = Math.max(outer * inner, 1);
+  momentsByChannel(dtype, mean, rest, m2, x, outer, channels, inner);
+  finishMoments(dtype, invstdPointer, runningMean, runningVar, mean, m2, channels, count, eps, momentum);
+  heap.free(m2);
+  normalizeByChannel(dtype, y, x, outer, channels, inner, mean, rest, invstdPointer, weight, bias, tail);
 }
 
 export const normKernels: NormKernels = {
+  batchNorm,
   momentsByChannel,
   finishMoments,
   invstd,

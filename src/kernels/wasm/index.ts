@@ -39,7 +39,7 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
     ...reductionKernels(wasm, reference),
     ...indexKernels(wasm, reference),
     ...linearKernels(wasm, heap, reference),
-    ...normKernels(wasm, heap),
+    ...normKernels(wasm, heap, reference),
     ...givenNormKernels(wasm),
     ...poolKernels(wasm, heap),
     ...optimizerKernels(wasm),

@@ -1,6 +1,8 @@
-import type { NormKernels, Pointer, RowShape } from "../backend.ts";
+import type { ElementwiseKernels, NormKernels, NormTail, Pointer, RowShape } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
+import { ARGUMENT_BYTES, ARGUMENTS } from "./module.ts";
+import { unaryGradNumber, unaryNumber } from "./unary.ts";
 
 type MomentsByChannel = (
   mean: Pointer,
@@ -24,6 +26,29 @@ type FinishMoments = (
   eps: number,
   momentum: number,
 ) => void;
+type BatchNorm = (
+  y: Pointer,
+  mean: Pointer,
+  rest: Pointer,
+  invstd: Pointer,
+  runningMean: Pointer,
+  runningVar: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  all: number,
+  weight: Pointer,
+  bias: Pointer,
+  eps: number,
+  momentum: number,
+  residual: Pointer,
+  op: number,
+  p: number,
+  q: number,
+  fused: boolean,
+  scratch: Pointer,
+) => void;
 type Invstd = (out: Pointer, variance: Pointer, n: number, eps: number) => void;
 type AffineByChannel = (
   alpha: Pointer,
@@ -46,7 +71,12 @@ type ScaleByChannel = (
   mean: Pointer,
   alpha: Pointer,
   beta: Pointer,
+  residual: Pointer,
+  op: number,
+  p: number,
+  q: number,
   fused: boolean,
+  scratch: Pointer,
 ) => void;
 type NormalizeByChannelGrad = (
   gx: Pointer,
@@ -63,6 +93,10 @@ type NormalizeByChannelGrad = (
   invstd: Pointer,
   weight: Pointer,
   batchStatistics: boolean,
+  before: Pointer,
+  source: Pointer,
+  op: number,
+  p: number,
   scratch: Pointer,
 ) => void;
 type MomentsByRow = (
@@ -110,6 +144,8 @@ type FinishRowGrad = (gWeight: Pointer, gBias: Pointer, sums: Pointer, weights: 
 /** What assembly/norm.ts and assembly/norm-rows.ts export. */
 export interface NormExports {
   isFused(x: number): number;
+  batchNormF32: BatchNorm;
+  batchNormF64: BatchNorm;
   momentsByChannelF32: MomentsByChannel;
   momentsByChannelF64: MomentsByChannel;
   finishMomentsF32: FinishMoments;
@@ -143,8 +179,15 @@ function rowsPerPart({ rows, groups, channels, inner }: RowShape): number {
   return groups * Math.max(1, Math.ceil(samples / MOST_PARTS), Math.ceil(LEAST_ELEMENTS / Math.max(1, sample)));
 }
 
+/** Scratch memory that kernels by channels need: this many bytes, and of every channel so many. */
+const SCRATCH = 2048;
+const SCRATCH_PER_CHANNEL = 40;
+
+/** No activation, as kernels are told. */
+const NONE = { number: -1, p: 0, q: 0 };
+
 /** Normalization. */
-export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
+export function normKernels(wasm: NormExports, heap: Heap, reference: ElementwiseKernels): NormKernels {
   // 1 + 2⁻¹²: its square shows whether the processor's relaxed multiply-add rounds once.
   const fused = wasm.isFused(1.000244140625) !== 0;
   const is32 = (dtype: FloatDType) => dtype === "float32";
@@ -159,12 +202,70 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
     }
   }
 
+  /** Runs with the scratch memory of kernels by channels. */
+  function byChannels(channels: number, run: (scratch: Pointer) => void): void {
+    const bytes = SCRATCH + SCRATCH_PER_CHANNEL * channels;
+    if (bytes <= ARGUMENT_BYTES) run(ARGUMENTS);
+    else withScratch(bytes, run);
+  }
+
+  /** How kernels are told of an activation, and whether they have it: if not, it is left to the reference. */
+  function activationOf(dtype: FloatDType, tail: NormTail | undefined) {
+    const known = tail?.activation ? unaryNumber(tail.activation, dtype, tail.p) : NONE;
+    return { known: known ?? NONE, missing: known ? null : (tail?.activation ?? null) };
+  }
+
   return {
+    batchNorm(
+      dtype,
+      y,
+      mean,
+      rest,
+      invstd,
+      runningMean,
+      runningVar,
+      x,
+      outer,
+      channels,
+      inner,
+      weight,
+      bias,
+      eps,
+      momentum,
+      tail,
+    ) {
+      const kernel = is32(dtype) ? wasm.batchNormF32 : wasm.batchNormF64;
+      const { known, missing } = activationOf(dtype, tail);
+      byChannels(channels, (scratch) =>
+        kernel(
+          y,
+          mean,
+          rest,
+          invstd,
+          runningMean,
+          runningVar,
+          x,
+          outer,
+          channels,
+          inner,
+          channels,
+          weight,
+          bias,
+          eps,
+          momentum,
+          tail?.residual ?? 0,
+          known.number,
+          known.p,
+          known.q,
+          fused,
+          scratch,
+        ),
+      );
+      if (missing) reference.unary(missing, dtype, y, y, outer * channels * inner, tail?.p);
+    },
     momentsByChannel(dtype, mean, rest, m2, x, outer, channels, inner) {
       const kernel = is32(dtype) ? wasm.momentsByChannelF32 : wasm.momentsByChannelF64;
-      withScratch(64 + 16 * channels, (scratch) =>
-        kernel(mean, rest, m2, x, outer, channels, inner, channels, scratch),
-      );
+      byChannels(channels, (scratch) => kernel(mean, rest, m2, x, outer, channels, inner, channels, scratch));
     },
     finishMoments(dtype, invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum) {
       const kernel = is32(dtype) ? wasm.finishMomentsF32 : wasm.finishMomentsF64;
@@ -174,14 +275,33 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
       const kernel = is32(dtype) ? wasm.invstdF32 : wasm.invstdF64;
       kernel(out, variance, n, eps);
     },
-    normalizeByChannel(dtype, y, x, outer, channels, inner, mean, rest, invstd, weight, bias) {
+    normalizeByChannel(dtype, y, x, outer, channels, inner, mean, rest, invstd, weight, bias, tail) {
       const prepare = is32(dtype) ? wasm.affineByChannelF32 : wasm.affineByChannelF64;
       const kernel = is32(dtype) ? wasm.scaleByChannelF32 : wasm.scaleByChannelF64;
-      withScratch(16 * channels, (alpha) => {
+      const { known, missing } = activationOf(dtype, tail);
+      byChannels(channels, (scratch) => {
+        const alpha = scratch + SCRATCH;
         const beta = alpha + 8 * channels;
         prepare(alpha, beta, channels, inner, mean, rest, invstd, weight, bias);
-        kernel(y, x, 0, inner === 1 ? outer : outer * channels, channels, inner, mean, alpha, beta, fused);
+        kernel(
+          y,
+          x,
+          0,
+          inner === 1 ? outer : outer * channels,
+          channels,
+          inner,
+          mean,
+          alpha,
+          beta,
+          tail?.residual ?? 0,
+          known.number,
+          known.p,
+          known.q,
+          fused,
+          scratch,
+        );
       });
+      if (missing) reference.unary(missing, dtype, y, y, outer * channels * inner, tail?.p);
     },
     normalizeByChannelGrad(
       dtype,
@@ -198,14 +318,20 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
       invstd,
       weight,
       batchStatistics,
+      tail,
     ) {
       const kernel = is32(dtype) ? wasm.normalizeByChannelGradF32 : wasm.normalizeByChannelGradF64;
-      withScratch(40 * channels, (scratch) =>
+      const op = tail ? unaryGradNumber(tail.activation, dtype) : NONE.number;
+      if (tail && op === undefined) {
+        const n = outer * channels * inner;
+        reference.unaryGrad(tail.activation, dtype, tail.before, g, tail.source, n, tail.p);
+      }
+      byChannels(channels, (scratch) =>
         kernel(
           gx,
           gWeight,
           gBias,
-          g,
+          tail && op === undefined ? tail.before : g,
           x,
           outer,
           channels,
@@ -216,6 +342,10 @@ export function normKernels(wasm: NormExports, heap: Heap): NormKernels {
           invstd,
           weight,
           batchStatistics,
+          tail?.before ?? 0,
+          tail?.source ?? 0,
+          op ?? NONE.number,
+          tail?.p ?? 0,
           scratch,
         ),
       );

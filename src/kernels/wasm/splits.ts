@@ -133,8 +133,13 @@ const reductions: Record<string, Split> = {
   softmaxGradF32: outer(4, [1, 2, 3], [], 2),
 };
 
+/** Bytes of neighbouring channels that are walked together at least: of shorter runs, too little is fetched ahead. */
+const RUN_BYTES = 4096;
+
 /** Channels side by side are cut where a cache line ends and no group of vectors is torn. */
-const channelGrain = (inner: number) => (inner === 1 ? 32 : 1);
+function channelGrain(inner: number, bytes: number): number {
+  return inner === 1 ? 32 : Math.ceil(RUN_BYTES / Math.max(1, inner * bytes));
+}
 
 /** Kernels over [outer, all, inner] by channels, whose number `items` is: `places` are arrays of that shape, `perChannel` have one element of a channel. */
 function channels(
@@ -144,14 +149,13 @@ function channels(
   bytes: number,
   work: number,
   scratch: number,
-  scratchBytes: number,
 ): Split {
   return {
     items,
     work: (args) => work * args[items - 1] * args[items + 1],
-    grain: (args) => channelGrain(args[items + 1]),
+    grain: (args) => channelGrain(args[items + 1], bytes),
     scratch,
-    scratchBytes: (args) => 64 + scratchBytes * args[items],
+    scratchBytes: (args) => 2048 + 40 * args[items],
     steps(args, steps) {
       for (const place of places) steps[place] = optional(args[place], args[items + 1] * bytes);
       for (const place of perChannel) steps[place] = optional(args[place], bytes);
@@ -162,6 +166,7 @@ function channels(
 const scaleByChannel: Split = {
   items: 3,
   work: ([, , , , channels, inner]) => (inner === 1 ? channels : inner),
+  scratch: 14,
   steps(_args, steps) {
     steps[2] = 1;
   },
@@ -212,10 +217,11 @@ const normalizeByRowGrad: Split = {
 };
 
 const norms: Record<string, Split> = {
-  ...floats("sumByChannel", (bytes) => channels(3, [1], [0], bytes, 1, 6, 8)),
-  ...floats("momentsByChannel", (bytes) => channels(5, [3], [0, 1, 2], bytes, 2, 8, 16)),
+  ...floats("sumByChannel", (bytes) => channels(3, [1], [0], bytes, 1, 6)),
+  ...floats("batchNorm", (bytes) => channels(8, [0, 6, 15], [1, 2, 3, 4, 5, 11, 12], bytes, 3, 20)),
+  ...floats("momentsByChannel", (bytes) => channels(5, [3], [0, 1, 2], bytes, 2, 8)),
   ...floats("scaleByChannel", () => scaleByChannel),
-  ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4], [1, 2, 9, 10, 11, 12], bytes, 4, 14, 40)),
+  ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4, 14, 15], [1, 2, 9, 10, 11, 12], bytes, 4, 18)),
   ...floats("givenGradByChannel", () => givenGradByChannel),
   ...floats("momentsByRow", momentsByRow),
   ...floats("normalizeByRow", normalizeByRow),

@@ -1,4 +1,5 @@
 import type { ElementwiseKernels, Pointer, UnaryGradOp, UnaryOp } from "../backend.ts";
+import type { DType, FloatDType } from "../dtype.ts";
 import { ARGUMENTS } from "./module.ts";
 
 type Unary = (op: number, out: Pointer, x: Pointer, n: number, p: number, q: number, scratch: Pointer) => void;
@@ -80,35 +81,54 @@ const POWERS: ReadonlyMap<number, "sqrt" | "square" | "cube"> = new Map([
 
 type UnaryKernels = Pick<ElementwiseKernels, "unary" | "unaryGrad">;
 
+/** How assembly/unary.ts is told of an operation. */
+interface UnaryNumber {
+  readonly number: number;
+  readonly p: number;
+  readonly q: number;
+}
+
+/** An operation's number and scalars; undefined where it is the reference's. */
+export function unaryNumber(op: UnaryOp, dtype: DType, p = 0, q = 0): UnaryNumber | undefined {
+  let name: UnaryOp | "cube" = op;
+  let low = p;
+  let high = q;
+  if (op === "powScalar") {
+    name = POWERS.get(p) ?? op;
+  } else if (op === "relu" || op === "relu6") {
+    name = "clamp";
+    low = 0;
+    high = op === "relu" ? Number.POSITIVE_INFINITY : 6;
+  } else if (op === "reciprocal") {
+    name = "rdivScalar";
+    low = 1;
+  }
+  const number = UNARY[name];
+  const known = number !== undefined && (dtype === "float32" || (dtype === "float64" && number <= LAST_F64_UNARY));
+  return known ? { number, p: low, q: high } : undefined;
+}
+
+/** The number of an activation's gradient; undefined where it is the reference's. */
+export function unaryGradNumber(op: UnaryGradOp, dtype: FloatDType): number | undefined {
+  const number = UNARY_GRAD[op];
+  return dtype === "float32" || number <= LAST_F64_GRAD ? number : undefined;
+}
+
 /** Functions of one input, and the gradients of activations. */
 export function unaryKernels(wasm: UnaryExports, reference: UnaryKernels): UnaryKernels {
   return {
-    unary(op, dtype, out, x, n, p = 0, q = 0) {
-      let name: UnaryOp | "cube" = op;
-      let low = p;
-      let high = q;
-      if (op === "powScalar") {
-        name = POWERS.get(p) ?? op;
-      } else if (op === "relu" || op === "relu6") {
-        name = "clamp";
-        low = 0;
-        high = op === "relu" ? Number.POSITIVE_INFINITY : 6;
-      } else if (op === "reciprocal") {
-        name = "rdivScalar";
-        low = 1;
-      }
-      const number = UNARY[name];
-      if (number !== undefined && dtype === "float32") wasm.unaryF32(number, out, x, n, low, high, ARGUMENTS);
-      else if (number !== undefined && dtype === "float64" && number <= LAST_F64_UNARY) {
-        wasm.unaryF64(number, out, x, n, low, high, ARGUMENTS);
-      } else reference.unary(op, dtype, out, x, n, p, q);
+    unary(op, dtype, out, x, n, p, q) {
+      const known = unaryNumber(op, dtype, p, q);
+      if (!known) return reference.unary(op, dtype, out, x, n, p, q);
+      const kernel = dtype === "float32" ? wasm.unaryF32 : wasm.unaryF64;
+      kernel(known.number, out, x, n, known.p, known.q, ARGUMENTS);
     },
 
     unaryGrad(op, dtype, gx, g, s, n, p = 0, q = 0) {
-      const number = UNARY_GRAD[op];
-      if (dtype === "float32") wasm.unaryGradF32(number, gx, g, s, n, p, q, ARGUMENTS);
-      else if (number <= LAST_F64_GRAD) wasm.unaryGradF64(number, gx, g, s, n, p, q, ARGUMENTS);
-      else reference.unaryGrad(op, dtype, gx, g, s, n, p, q);
+      const number = unaryGradNumber(op, dtype);
+      if (number === undefined) return reference.unaryGrad(op, dtype, gx, g, s, n, p, q);
+      const kernel = dtype === "float32" ? wasm.unaryGradF32 : wasm.unaryGradF64;
+      kernel(number, gx, g, s, n, p, q, ARGUMENTS);
     },
   };
 }

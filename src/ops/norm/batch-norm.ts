@@ -2,12 +2,12 @@ import { isGradEnabled } from "../../autograd/mode.ts";
 import { record } from "../../autograd/record.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType } from "../../tensor/dtype.ts";
-import { emptyAs, emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
+import { emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { add } from "../arithmetic.ts";
 import { rsqrt } from "../pointwise.ts";
 import { differentiableGradients } from "./differentiable.ts";
 import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
-import { applyTail, differentiableTailGrad, readByTail, type Tail, tailGrad } from "./tail.ts";
+import { differentiableTailGrad, readByTail, type Tail, type TailSlope, tailSlope, withTail } from "./tail.ts";
 
 /** Running statistics, updated in place: running = (1 − momentum)·running + momentum·batch. */
 export interface RunningStatistics {
@@ -26,25 +26,33 @@ export interface ChannelStatistics {
 
 const NO_TAIL: Tail = { residual: null, activation: null };
 
-/** y = (x − mean)·invstd·weight + bias, lying as x; no history. */
-export function scaleAndShift(x: Tensor, { weight, bias }: Affine, { mean, rest, invstd }: ChannelStatistics): Tensor {
+/** y = (x − mean)·invstd·weight + bias and the tail, lying as x; no history. */
+export function scaleAndShift(
+  x: Tensor,
+  { weight, bias }: Affine,
+  { mean, rest, invstd }: ChannelStatistics,
+  tail: Tail = NO_TAIL,
+): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
   const scale = weight && packed(weight);
   const shift = bias && packed(bias);
   const y = emptyAs(x);
-  backend().normalizeByChannel(
-    dtype,
-    y.pointer,
-    x.pointer,
-    outer,
-    channels,
-    inner,
-    mean.pointer,
-    rest?.pointer ?? 0,
-    invstd.pointer,
-    scale?.pointer ?? 0,
-    shift?.pointer ?? 0,
+  withTail(tail, y, (kernels) =>
+    backend().normalizeByChannel(
+      dtype,
+      y.pointer,
+      x.pointer,
+      outer,
+      channels,
+      inner,
+      mean.pointer,
+      rest?.pointer ?? 0,
+      invstd.pointer,
+      scale?.pointer ?? 0,
+      shift?.pointer ?? 0,
+      kernels,
+    ),
   );
   return y;
 }
@@ -54,9 +62,19 @@ export interface Needs {
   readonly x: boolean;
   readonly weight: boolean;
   readonly bias: boolean;
+  /** of what the tail's activation was given: the residual's */
+  readonly before?: boolean;
 }
 
-/** Gradients of scaleAndShift, where the statistics depend on x (`ofBatch`) or do not; no history. `g` lies as x. */
+/** The gradients that were wanted. */
+interface ChannelGradients {
+  readonly x: Tensor | null;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly before: Tensor | null;
+}
+
+/** Gradients of scaleAndShift, where the statistics depend on x (`ofBatch`) or do not; no history. `g` lies as x; it is passed through the slope of a tail first. */
 export function channelGradients(
   g: Tensor,
   x: Tensor,
@@ -64,13 +82,16 @@ export function channelGradients(
   { mean, rest, invstd }: ChannelStatistics,
   ofBatch: boolean,
   needs: Needs,
-): { x: Tensor | null; weight: Tensor | null; bias: Tensor | null } {
+  slope: TailSlope | null = null,
+): ChannelGradients {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
   const scale = weight && packed(weight);
   const gx = needs.x ? emptyAs(x) : null;
   const gWeight = needs.weight ? emptyTensor([channels], dtype) : null;
   const gBias = needs.bias ? emptyTensor([channels], dtype) : null;
+  // What nobody wants may lie where gx will: while a channel is in cache.
+  const before = slope && (needs.before || !gx ? emptyAs(x) : gx);
   backend().normalizeByChannelGrad(
     dtype,
     gx?.pointer ?? 0,
@@ -86,8 +107,12 @@ export function channelGradients(
     invstd.pointer,
     scale?.pointer ?? 0,
     ofBatch,
+    slope && before
+      ? { activation: slope.op, p: slope.p, source: slope.source.pointer, before: before.pointer }
+      : undefined,
   );
-  return { x: gx, weight: gWeight, bias: gBias };
+  if (before && before !== gx && !needs.before) before.storage.release();
+  return { x: gx, weight: gWeight, bias: gBias, before: needs.before ? before : null };
 }
 
 /** 1 / √(variance + eps) in float64, rounded: what PyTorch's backward takes where its forward rounds every step. */
@@ -101,11 +126,9 @@ export function exactInvstd(variance: Tensor, eps: number): Tensor {
   return out;
 }
 
-/**
- * Scale, shift and tail after the moments: the part that batch and given statistics share. `x` comes from byChannels; where the statistics are not its own, `given`
- * is their variance.
- */
-function normalize(
+/** What is behind y = tail(scaleAndShift(x)). Where the statistics are not x's own, `given` is their variance. */
+function recorded(
+  y: Tensor,
   x: Tensor,
   affine: Affine,
   statistics: ChannelStatistics,
@@ -116,11 +139,7 @@ function normalize(
   const { mean, rest, invstd } = statistics;
   const { weight, bias } = affine;
   const { residual, activation } = tail;
-  const y = scaleAndShift(x, affine, statistics);
-  applyTail(y, tail);
   const inputs = [x, weight, bias, residual];
-  // What was given may serve other calls; its root is found again in backward.
-  if (given) invstd.storage.release();
   const compute = (g: Tensor, needs: readonly boolean[]) => {
     if (isGradEnabled()) {
       const again = () => (given ? batchNormEval(x, affine, mean, given, eps) : batchNormTrain(x, affine, null, eps));
@@ -133,11 +152,14 @@ function normalize(
       return [found.x[0], found.weight, found.bias, before];
     }
     const exact = given ? { mean, rest, invstd: exactInvstd(given, eps) } : statistics;
-    const before = tailGrad(g, y, tail, () => scaleAndShift(x, affine, exact));
-    const wanted = { x: needs[0], weight: needs[1], bias: needs[2] };
-    const found = channelGradients(before, x, weight, exact, !given, wanted);
+    const upstream = packedAs(g, x.strides);
+    const slope = tailSlope(tail, y, () => scaleAndShift(x, affine, exact, { residual, activation: null }));
+    const wanted = { x: needs[0], weight: needs[1], bias: needs[2], before: slope !== null && needs[3] };
+    const found = channelGradients(upstream, x, weight, exact, !given, wanted, slope);
+    if (slope && slope.source !== y) slope.source.storage.release();
     if (given) exact.invstd.storage.release();
-    if (before !== g && !needs[3]) before.storage.release();
+    const before = slope ? found.before : upstream;
+    if (upstream !== g && !(before === upstream && needs[3])) upstream.storage.release();
     return [found.x, found.weight, found.bias, needs[3] ? before : null];
   };
   const read = readByTail(tail);
@@ -168,30 +190,41 @@ export function batchNormTrain(
   const dtype = floatDType(x.dtype, "batch_norm");
   const input = byChannels(x);
   const { outer, channels, inner } = channelView(input);
-  const count = outer * inner;
-  const [mean, rest, m2, invstd] = Array.from({ length: 4 }, () => emptyTensor([channels], dtype));
-  const moments = [mean.pointer, rest.pointer, m2.pointer] as const;
-  backend().momentsByChannel(dtype, ...moments, input.pointer, outer, channels, inner);
-  // An empty batch says nothing about the data: the running statistics stay, and nothing is divided by its count.
-  const update = count > 0 ? running : null;
-  backend().finishMoments(
-    dtype,
-    invstd.pointer,
-    update?.mean.pointer ?? 0,
-    update?.variance.pointer ?? 0,
-    mean.pointer,
-    m2.pointer,
-    channels,
-    Math.max(count, 1),
-    eps,
-    update?.momentum ?? 0,
+  const statistics = {
+    mean: emptyTensor([channels], dtype),
+    rest: emptyTensor([channels], dtype),
+    invstd: emptyTensor([channels], dtype),
+  };
+  const { weight, bias } = affine;
+  const [scale, shift] = [weight && packed(weight), bias && packed(bias)];
+  // An empty batch says nothing about the data: the running statistics stay.
+  const update = outer * inner > 0 ? running : null;
+  const y = emptyAs(input);
+  withTail(tail, y, (kernels) =>
+    backend().batchNorm(
+      dtype,
+      y.pointer,
+      statistics.mean.pointer,
+      statistics.rest.pointer,
+      statistics.invstd.pointer,
+      update?.mean.pointer ?? 0,
+      update?.variance.pointer ?? 0,
+      input.pointer,
+      outer,
+      channels,
+      inner,
+      scale?.pointer ?? 0,
+      shift?.pointer ?? 0,
+      eps,
+      update?.momentum ?? 0,
+      kernels,
+    ),
   );
   if (update) {
     update.mean.storage.version++;
     update.variance.storage.version++;
   }
-  m2.storage.release();
-  return normalize(input, affine, { mean, rest, invstd }, null, eps, tail);
+  return recorded(y, input, affine, statistics, null, eps, tail);
 }
 
 /** Batch normalization by given statistics, over [N, C, …]: evaluation. */
@@ -208,5 +241,9 @@ export function batchNormEval(
   const invstd = emptyTensor(variance.shape, dtype);
   const given = packed(variance);
   backend().invstd(dtype, invstd.pointer, given.pointer, variance.numel, eps);
-  return normalize(input, affine, { mean: packed(mean), rest: null, invstd }, given, eps, tail);
+  const statistics = { mean: packed(mean), rest: null, invstd };
+  const y = scaleAndShift(input, affine, statistics, tail);
+  // What was given may serve other calls; its root is found again in backward.
+  invstd.storage.release();
+  return recorded(y, input, affine, statistics, given, eps, tail);
 }

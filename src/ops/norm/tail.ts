@@ -1,7 +1,5 @@
-import type { UnaryGradOp, UnaryOp } from "../../kernels/backend.ts";
-import { backend } from "../../kernels/registry.ts";
-import { floatDType } from "../../tensor/dtype.ts";
-import { emptyAs, packedAs, type Tensor } from "../../tensor/tensor.ts";
+import type { NormTail, UnaryGradOp, UnaryOp } from "../../kernels/backend.ts";
+import { packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { gelu, leakyRelu, relu, relu6, sigmoid, silu, tanh } from "../activation.ts";
 import { add } from "../arithmetic.ts";
 
@@ -48,37 +46,33 @@ export function readByTail({ activation }: Tail): "input" | "output" | null {
   return KERNELS[activation].fromOutput ? "output" : "input";
 }
 
-function addResidual(y: Tensor, residual: Tensor): void {
-  const addend = packedAs(residual, y.strides);
-  backend().axpy(floatDType(y.dtype, "batch_norm"), y.pointer, addend.pointer, y.numel, 1);
-  if (addend !== residual) addend.storage.release();
-}
-
-/** Adds the residual and applies the activation where the normalized values lie. */
-export function applyTail(y: Tensor, { residual, activation }: Tail): void {
-  if (residual) addResidual(y, residual);
-  if (!activation) return;
-  const { op, p } = KERNELS[activation];
-  backend().unary(op, floatDType(y.dtype, "batch_norm"), y.pointer, y.pointer, y.numel, p);
-}
-
-/** The gradient before the activation, lying as y; g itself where nothing changes it. `normalized` computes the normalized values anew. */
-export function tailGrad(g: Tensor, y: Tensor, { residual, activation }: Tail, normalized: () => Tensor): Tensor {
-  if (!activation) return packedAs(g, y.strides);
-  const { op, p, fromOutput } = KERNELS[activation];
-  let source = y;
-  if (!fromOutput) {
-    source = normalized();
-    if (residual) addResidual(source, residual);
+/** Calls `run` with what kernels are told of a tail behind values that lie as y. */
+export function withTail({ residual, activation }: Tail, y: Tensor, run: (tail?: NormTail) => void): void {
+  if (!residual && !activation) {
+    run();
+    return;
   }
-  const upstream = packedAs(g, y.strides);
-  const out = fromOutput ? emptyAs(y) : source;
-  backend().unaryGrad(op, floatDType(g.dtype, "batch_norm"), out.pointer, upstream.pointer, source.pointer, g.numel, p);
-  if (upstream !== g) upstream.storage.release();
-  return out;
+  const addend = residual && packedAs(residual, y.strides);
+  const kernels = activation ? KERNELS[activation] : null;
+  run({ residual: addend?.pointer ?? 0, activation: kernels?.op ?? null, p: kernels?.p });
+  if (addend !== residual) addend?.storage.release();
 }
 
-/** The same with a history; `normalized` has one too. */
+/** What the way back through an activation needs: its gradient's kernel, and what the slope is told from. */
+export interface TailSlope {
+  readonly op: UnaryGradOp;
+  readonly p?: number;
+  readonly source: Tensor;
+}
+
+/** The way back through a tail with the output y; null without an activation. `before` computes the activation's input anew. */
+export function tailSlope({ activation }: Tail, y: Tensor, before: () => Tensor): TailSlope | null {
+  if (!activation) return null;
+  const { op, p, fromOutput } = KERNELS[activation];
+  return { op, p, source: fromOutput ? y : before() };
+}
+
+/** The gradient before the activation, with a history; `normalized` has one too. */
 export function differentiableTailGrad(g: Tensor, { residual, activation }: Tail, normalized: Tensor): Tensor {
   if (!activation) return g;
   const before = residual ? add(normalized, residual) : normalized;
