@@ -207,7 +207,7 @@ export function columnScaleShiftRow<T>(y: usize, x: usize, columns: usize, mean:
   }
 }
 
-/** gx = (g − gMean − (x − mean)·k)·scale·weight along a row of which every column has its own constants; PyTorch's order. */
+/** gx = (g − gMean − (x − mean)·k)·scale along a row of which every column has its own constants. */
 export function columnGradRow<T>(
   gx: usize,
   g: usize,
@@ -217,31 +217,25 @@ export function columnGradRow<T>(
   mean: usize,
   k: usize,
   scale: usize,
-  weight: usize,
 ): void {
   const bytes = columns * sizeof<T>();
   let at: usize = 0;
   for (; at + 16 <= bytes; at += 16) {
     const d = v128.mul<T>(v128.sub<T>(v128.load(x + at), v128.load(mean + at)), v128.load(k + at));
     const v = v128.sub<T>(v128.sub<T>(v128.load(g + at), v128.load(gMean + at)), d);
-    v128.store(gx + at, v128.mul<T>(v128.mul<T>(v, v128.load(scale + at)), v128.load(weight + at)));
+    v128.store(gx + at, v128.mul<T>(v, v128.load(scale + at)));
   }
   for (; at < bytes; at += sizeof<T>()) {
     const d = <T>(<T>(load<T>(x + at) - load<T>(mean + at)) * load<T>(k + at));
     const v = <T>(<T>(load<T>(g + at) - load<T>(gMean + at)) - d);
-    store<T>(gx + at, <T>(<T>(v * load<T>(scale + at)) * load<T>(weight + at)));
+    store<T>(gx + at, <T>(v * load<T>(scale + at)));
   }
 }
 
-/** gx = g·scale·weight along a row of which every column has its own constants. */
-export function columnScaleRow<T>(gx: usize, g: usize, columns: usize, scale: usize, weight: usize): void {
+/** gx = g·scale along a row of which every column has its own constants. */
+export function columnScaleRow<T>(gx: usize, g: usize, columns: usize, scale: usize): void {
   const bytes = columns * sizeof<T>();
   let at: usize = 0;
-  for (; at + 16 <= bytes; at += 16) {
-    const v = v128.mul<T>(v128.load(g + at), v128.load(scale + at));
-    v128.store(gx + at, v128.mul<T>(v, v128.load(weight + at)));
-  }
-  for (; at < bytes; at += sizeof<T>()) {
-    store<T>(gx + at, <T>(<T>(load<T>(g + at) * load<T>(scale + at)) * load<T>(weight + at)));
-  }
+  for (; at + 16 <= bytes; at += 16) v128.store(gx + at, v128.mul<T>(v128.load(g + at), v128.load(scale + at)));
+  for (; at < bytes; at += sizeof<T>()) store<T>(gx + at, <T>(load<T>(g + at) * load<T>(scale + at)));
 }

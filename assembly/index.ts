@@ -8,6 +8,7 @@ export * from "./indexing";
 export * from "./memory";
 export * from "./norm";
 export * from "./norm-given";
+export * from "./norm-grad";
 export * from "./norm-rows";
 export * from "./norm-rows-grad";
 export * from "./optimizer";

@@ -2,23 +2,22 @@
  * Normalization by channels: x is [outer, all, inner], of which `channels` are done, from the given addresses on. When inner > 1 some channels are walked
  * together, row by row, all passes over them before the next ones; when inner is 1 the channels lie side by side, see columns.ts.
  */
-import { columnGradRow, columnGradSums, columnMoments, columnScaleRow, columnScaleShiftRow } from "./columns";
+import { columnMoments, columnScaleShiftRow } from "./columns";
 import { axpy } from "./elementwise";
-import { exactFma, scaleRow } from "./exact";
-import { unaryGrad } from "./gradient";
-import { addGradSums, gradRow, scaleGradRow, sumRow, sumSquares } from "./rows";
+import { exactFma, scaleRow, scaleRowAndSum } from "./exact";
+import { sumRow, sumSquares } from "./rows";
 import { unary } from "./unary";
 
 export { isFused } from "./exact";
 
-/** Bytes that stay in the second cache from one pass to the next. */
-const CACHE: usize = 524288;
+/** Bytes of a group of channels that stay in the second cache from one pass to the next, beside what is written and the next group. */
+const CACHE: usize = 262144;
 
 /**
  * How many channels, of `bytes` each, are walked together: as many as stay in cache, since only runs of a few KiB are fetched ahead (with [64, 256, 196], where
  * a row is 784 bytes, the gradient takes 1.9 ms instead of 2.5).
  */
-function channelsTogether(bytes: usize, channels: usize): usize {
+export function channelsTogether(bytes: usize, channels: usize): usize {
   return max(1, min(channels, CACHE / max(1, bytes)));
 }
 
@@ -27,12 +26,48 @@ function addTo(sum: usize, v: f64): void {
 }
 
 /** What row kernels need of the scratch memory; behind it are float64 of every channel. */
-const HEAD: usize = 2048;
+export const HEAD: usize = 2048;
 
 /** y = activation(y + residual) along a row; the activation's number is negative for none. */
 function applyTail<T>(y: usize, residual: usize, n: usize, op: i32, p: f64, q: f64, scratch: usize): void {
   if (residual) axpy<T>(y, residual, n, 1, scratch);
   if (op >= 0) unary<T>(op, y, y, n, p, q, scratch);
+}
+
+/** sums[c] += Σ x of some channels, of which one's rows are `row` bytes and lie `stride` bytes apart. */
+function addSums<T>(sums: usize, x: usize, outer: usize, channels: usize, inner: usize, stride: usize): void {
+  for (let p = x; p < x + outer * stride; p += stride) {
+    for (let c: usize = 0; c < channels; c++) addTo(sums + c * 8, sumRow<T>(p + c * inner * sizeof<T>(), inner));
+  }
+}
+
+/** The means of some channels from their sums, and m2; deviations from the rounded mean are PyTorch's recipe. `squares` is room for a float64 of each. */
+function deviations<T>(
+  mean: usize,
+  rest: usize,
+  m2: usize,
+  sums: usize,
+  squares: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  stride: usize,
+  scratch: usize,
+): void {
+  const size: usize = sizeof<T>();
+  const count = <f64>outer * <f64>inner;
+  for (let c: usize = 0; c < channels; c++) {
+    store<T>(mean + c * size, <T>(count > 0 ? load<f64>(sums + c * 8) / count : 0));
+    store<T>(rest + c * size, 0);
+    store<f64>(squares + c * 8, 0);
+  }
+  for (let p = x; p < x + outer * stride; p += stride) {
+    for (let c: usize = 0; c < channels; c++) {
+      addTo(squares + c * 8, sumSquares<T>(p + c * inner * size, inner, load<T>(mean + c * size), scratch));
+    }
+  }
+  for (let c: usize = 0; c < channels; c++) store<T>(m2 + c * size, <T>load<f64>(squares + c * 8));
 }
 
 /** `scratch` holds HEAD bytes, and behind them two float64 of every channel. */
@@ -48,31 +83,22 @@ export function momentsByChannel<T>(
   scratch: usize,
 ): void {
   const size: usize = sizeof<T>();
+  const sums = scratch + HEAD;
   if (inner === 1) {
-    columnMoments<T>(mean, rest, m2, x, outer, channels, all, scratch + HEAD);
+    columnMoments<T>(mean, rest, m2, x, outer, channels, all, sums);
     return;
   }
   const row = inner * size;
-  const stride = all * row;
-  const count = <f64>outer * <f64>inner;
   const together = channelsTogether(outer * row, channels);
-  const sums = scratch + HEAD;
   const squares = sums + channels * 8;
-  memory.fill(sums, 0, channels * 16);
-  // deviations from the rounded mean are PyTorch's recipe
-  memory.fill(rest, 0, channels * size);
+  memory.fill(sums, 0, channels * 8);
   for (let c: usize = 0; c < channels; c += together) {
-    const last = min(c + together, channels);
-    for (let p = x; p < x + outer * stride; p += stride) {
-      for (let d = c; d < last; d++) addTo(sums + d * 8, sumRow<T>(p + d * row, inner));
-    }
-    for (let d = c; d < last; d++) store<T>(mean + d * size, <T>(count > 0 ? load<f64>(sums + d * 8) / count : 0));
-    for (let p = x; p < x + outer * stride; p += stride) {
-      for (let d = c; d < last; d++) {
-        addTo(squares + d * 8, sumSquares<T>(p + d * row, inner, load<T>(mean + d * size), scratch));
-      }
-    }
-    for (let d = c; d < last; d++) store<T>(m2 + d * size, <T>load<f64>(squares + d * 8));
+    const n = min(together, channels - c);
+    const at = c * size;
+    const from = x + c * row;
+    addSums<T>(sums, from, outer, n, inner, all * row);
+    deviations<T>(mean + at, rest + at, m2 + at, sums, squares, from, outer, n, inner, all * row, scratch);
+    memory.fill(sums, 0, n * 8);
   }
 }
 
@@ -166,9 +192,32 @@ export function scaleByChannel<T>(
   }
 }
 
+/** y = activation(fma(x, α, β) + residual) of all channels side by side */
+function scaleColumns<T>(
+  y: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  all: usize,
+  mean: usize,
+  alpha: usize,
+  beta: usize,
+  residual: usize,
+  op: i32,
+  p: f64,
+  q: f64,
+  scratch: usize,
+): void {
+  const stride = all * sizeof<T>();
+  for (let r: usize = 0; r < outer * stride; r += stride) {
+    columnScaleShiftRow<T>(y + r, x + r, channels, mean, alpha, beta);
+    applyTail<T>(y + r, residual ? residual + r : 0, channels, op, p, q, scratch);
+  }
+}
+
 /**
  * Batch normalization by the batch's own statistics: moments, the running ones, and y = activation(normalized + residual), all of a group of channels while they are
- * in cache. `scratch` holds HEAD bytes, and behind them five float64 of every channel.
+ * in cache. While a group is written the sums of the next one are taken. `scratch` holds HEAD bytes, and behind them five float64 of every channel.
  */
 export function batchNorm<T>(
   y: usize,
@@ -194,128 +243,45 @@ export function batchNorm<T>(
   scratch: usize,
 ): void {
   const size: usize = sizeof<T>();
+  const columns = inner === 1;
   const row = inner * size;
   const stride = all * row;
   const count = <f64>max(1, outer * inner);
-  const together = inner === 1 ? max(1, channels) : channelsTogether(outer * row, channels);
-  const m2 = scratch + HEAD + channels * 16;
+  const together = columns ? max(1, channels) : channelsTogether(outer * row, channels);
+  const sums = scratch + HEAD;
+  const squares = sums + channels * 8;
+  const m2 = squares + channels * 8;
   const alpha = m2 + channels * 8;
   const beta = alpha + channels * 8;
+  if (columns) columnMoments<T>(mean, rest, m2, x, outer, channels, all, sums);
+  else {
+    memory.fill(sums, 0, channels * 8);
+    addSums<T>(sums, x, outer, min(together, channels), inner, stride);
+  }
   for (let c: usize = 0; c < channels; c += together) {
     const n = min(together, channels - c);
     const at = c * size;
     const m = mean + at;
     const s = invstd + at;
+    const from = x + c * row;
+    if (!columns) deviations<T>(m, rest + at, m2, sums + c * 8, squares, from, outer, n, inner, stride, scratch);
     const rm = runningMean ? runningMean + at : 0;
     const rv = runningVar ? runningVar + at : 0;
-    momentsByChannel<T>(m, rest + at, m2, x + c * row, outer, n, inner, all, scratch);
     finishMoments<T>(s, rm, rv, m, m2, n, count, eps, momentum);
     affineByChannel<T>(alpha, beta, n, inner, m, rest + at, s, weight ? weight + at : 0, bias ? bias + at : 0);
+    if (columns) {
+      scaleColumns<T>(y, x, outer, channels, all, mean, alpha, beta, residual, op, p, q, scratch);
+      return;
+    }
     for (let r = c * row; r < outer * stride; r += stride) {
-      if (inner === 1) {
-        columnScaleShiftRow<T>(y + r, x + r, n, m, alpha, beta);
-        applyTail<T>(y + r, residual ? residual + r : 0, n, op, p, q, scratch);
-        continue;
-      }
       for (let d: usize = 0; d < n; d++) {
         const i = r + d * row;
-        scaleRow<T>(y + i, x + i, inner, load<T>(alpha + d * size), load<T>(beta + d * size), fused);
+        const a = load<T>(alpha + d * size);
+        const b = load<T>(beta + d * size);
+        const next = c + together + d;
+        if (next >= channels) scaleRow<T>(y + i, x + i, inner, a, b, fused);
+        else addTo(sums + next * 8, scaleRowAndSum<T>(y + i, x + i, inner, a, b, fused, x + i + together * row));
         applyTail<T>(y + i, residual ? residual + i : 0, inner, op, p, q, scratch);
-      }
-    }
-  }
-}
-
-/**
- * Where an activation followed, number `op`, the gradient before it is g·f'(source), and is put `before`. `scratch` holds HEAD bytes, two float64 of every channel, and
- * behind them gMean, k and the weights.
- */
-export function normalizeByChannelGrad<T>(
-  gx: usize,
-  gWeight: usize,
-  gBias: usize,
-  g: usize,
-  x: usize,
-  outer: usize,
-  channels: usize,
-  inner: usize,
-  all: usize,
-  mean: usize,
-  rest: usize,
-  invstd: usize,
-  weight: usize,
-  batchStatistics: bool,
-  before: usize,
-  source: usize,
-  op: i32,
-  p: f64,
-  scratch: usize,
-): void {
-  const size: usize = sizeof<T>();
-  const row = inner * size;
-  const stride = all * row;
-  const end = outer * stride;
-  const count = <f64>outer * <f64>inner;
-  const needsSums = batchStatistics || gWeight !== 0 || gBias !== 0;
-  const columns = inner === 1;
-  const streams: usize = op < 0 ? 2 : 3;
-  const together = columns ? max(1, channels) : channelsTogether(streams * outer * row, channels);
-  const h = op < 0 ? g : before;
-  const sums = scratch + HEAD;
-  const products = sums + channels * 8;
-  const gMeans = products + channels * 8;
-  const ks = gMeans + channels * size;
-  const weights = ks + channels * size;
-  memory.fill(sums, 0, channels * 16);
-  if (columns) {
-    if (op >= 0) {
-      for (let i: usize = 0; i < end; i += stride) {
-        unaryGrad<T>(op, before + i, g + i, source + i, channels, p, 0, scratch);
-      }
-    }
-    if (needsSums) columnGradSums<T>(sums, products, h, x, outer, channels, all, mean);
-  }
-  for (let c: usize = 0; c < channels; c += together) {
-    const last = min(c + together, channels);
-    if ((needsSums || op >= 0) && !columns) {
-      for (let r: usize = 0; r < end; r += stride) {
-        for (let d = c; d < last; d++) {
-          const i = r + d * row;
-          if (op >= 0) unaryGrad<T>(op, before + i, g + i, source + i, inner, p, 0, scratch);
-          if (needsSums) addGradSums<T>(sums + d * 8, products + d * 8, h + i, x + i, inner, load<T>(mean + d * size));
-        }
-      }
-    }
-    for (let d = c; d < last; d++) {
-      const at = d * size;
-      const scale = load<T>(invstd + at);
-      const sum = load<f64>(sums + d * 8);
-      const lost: f64 = columns && rest ? <f64>load<T>(rest + at) : 0;
-      const product = load<f64>(products + d * 8) - lost * sum;
-      const k = <T>(<T>(<T>(<T>product * scale) * scale) / <T>count);
-      if (gWeight) store<T>(gWeight + at, <T>(product * <f64>scale));
-      if (gBias) store<T>(gBias + at, <T>sum);
-      // (x − mean − rest)·k is (x − mean)·k and a constant
-      store<T>(gMeans + at, <T>(lost === 0 ? sum / count : sum / count - lost * <f64>k));
-      store<T>(ks + at, k);
-      store<T>(weights + at, weight ? load<T>(weight + at) : <T>1);
-    }
-    if (!gx) continue;
-    for (let r = end; r > 0; ) {
-      r -= stride;
-      if (columns) {
-        if (batchStatistics) columnGradRow<T>(gx + r, h + r, x + r, channels, gMeans, mean, ks, invstd, weights);
-        else columnScaleRow<T>(gx + r, h + r, channels, invstd, weights);
-        continue;
-      }
-      for (let d = c; d < last; d++) {
-        const at = d * size;
-        const i = r + d * row;
-        const scale = load<T>(invstd + at);
-        const w = load<T>(weights + at);
-        if (!batchStatistics) scaleGradRow<T>(gx + i, h + i, inner, scale, w);
-        else
-          gradRow<T>(gx + i, h + i, x + i, inner, load<T>(gMeans + at), load<T>(mean + at), load<T>(ks + at), scale, w);
       }
     }
   }

@@ -136,9 +136,13 @@ const reductions: Record<string, Split> = {
 /** Bytes of neighbouring channels that are walked together at least: of shorter runs, too little is fetched ahead. */
 const RUN_BYTES = 4096;
 
+/** And no more parts than this, since within a part the passes over neighbouring channels overlap. */
+const CHANNEL_PARTS = 16;
+
 /** Channels side by side are cut where a cache line ends and no group of vectors is torn. */
-function channelGrain(inner: number, bytes: number): number {
-  return inner === 1 ? 32 : Math.ceil(RUN_BYTES / Math.max(1, inner * bytes));
+function channelGrain(channels: number, inner: number, bytes: number): number {
+  if (inner === 1) return 32;
+  return Math.max(Math.ceil(RUN_BYTES / Math.max(1, inner * bytes)), Math.ceil(channels / CHANNEL_PARTS));
 }
 
 /** Kernels over [outer, all, inner] by channels, whose number `items` is: `places` are arrays of that shape, `perChannel` have one element of a channel. */
@@ -153,7 +157,7 @@ function channels(
   return {
     items,
     work: (args) => work * args[items - 1] * args[items + 1],
-    grain: (args) => channelGrain(args[items + 1], bytes),
+    grain: (args) => channelGrain(args[items], args[items + 1], bytes),
     scratch,
     scratchBytes: (args) => 2048 + 40 * args[items],
     steps(args, steps) {
