@@ -1,6 +1,7 @@
 import type { Sequential } from "../nn/container.ts";
 import { AdaptiveAvgPool2d, Conv2d, Linear, ReLU } from "../nn/layers/index.ts";
 import { Module } from "../nn/module.ts";
+import { normThenActivation } from "../nn/norm/joined.ts";
 import { cat } from "../ops/join.ts";
 import { slice } from "../ops/slicing.ts";
 import { flatten } from "../ops/views.ts";
@@ -81,7 +82,7 @@ export class CifarResNet extends ImageModel {
 
   /** Class scores [N, numClasses] of images [N, 3, H, W]. */
   forward(images: Tensor): Tensor {
-    let x = this.relu.forward(this.bn1.forward(this.conv1.forward(images)));
+    let x = normThenActivation(this.bn1, this.relu, this.conv1.forward(images));
     for (const stage of [this.layer1, this.layer2, this.layer3]) x = stage.forward(x);
     return this.fc.forward(flatten(this.avgpool.forward(x), 1));
   }

@@ -4,6 +4,7 @@ import { kaimingNormal_, zeros_ } from "../nn/init.ts";
 import { AvgPool2d, Conv2d, Linear, MaxPool2d, ReLU } from "../nn/layers/index.ts";
 import { Module } from "../nn/module.ts";
 import { BatchNorm2d } from "../nn/norm/index.ts";
+import { normThenActivation } from "../nn/norm/joined.ts";
 import type { StateDict } from "../nn/state-dict.ts";
 import { relu } from "../ops/activation.ts";
 import { adaptiveAvgPool2d } from "../ops/adaptive-pool.ts";
@@ -54,8 +55,8 @@ class DenseLayer extends Module {
   }
 
   forward(features: readonly Tensor[]): Tensor {
-    const narrow = this.conv1.forward(this.relu1.forward(this.norm1.forward(cat(features, 1))));
-    const out = this.conv2.forward(this.relu2.forward(this.norm2.forward(narrow)));
+    const narrow = this.conv1.forward(normThenActivation(this.norm1, this.relu1, cat(features, 1)));
+    const out = this.conv2.forward(normThenActivation(this.norm2, this.relu2, narrow));
     return this.dropRate > 0 ? dropout(out, { p: this.dropRate, training: this.training }) : out;
   }
 }

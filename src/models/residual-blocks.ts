@@ -1,7 +1,7 @@
 import { Sequential } from "../nn/container.ts";
 import { Conv2d, ReLU } from "../nn/layers/index.ts";
 import { Module } from "../nn/module.ts";
-import { add } from "../ops/arithmetic.ts";
+import { normThenActivation } from "../nn/norm/joined.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { NormLayer } from "./image-model.ts";
 
@@ -49,9 +49,8 @@ export class BasicBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let out = this.relu.forward(this.bn1.forward(this.conv1.forward(x)));
-    out = this.bn2.forward(this.conv2.forward(out));
-    return this.relu.forward(add(out, this.downsample?.forward(x) ?? x));
+    const out = normThenActivation(this.bn1, this.relu, this.conv1.forward(x));
+    return normThenActivation(this.bn2, this.relu, this.conv2.forward(out), this.downsample?.forward(x) ?? x);
   }
 
   /** The normalization that ends the branch beside the shortcut. */
@@ -93,10 +92,9 @@ export class Bottleneck extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let out = this.relu.forward(this.bn1.forward(this.conv1.forward(x)));
-    out = this.relu.forward(this.bn2.forward(this.conv2.forward(out)));
-    out = this.bn3.forward(this.conv3.forward(out));
-    return this.relu.forward(add(out, this.downsample?.forward(x) ?? x));
+    let out = normThenActivation(this.bn1, this.relu, this.conv1.forward(x));
+    out = normThenActivation(this.bn2, this.relu, this.conv2.forward(out));
+    return normThenActivation(this.bn3, this.relu, this.conv3.forward(out), this.downsample?.forward(x) ?? x);
   }
 
   /** The normalization that ends the branch beside the shortcut. */

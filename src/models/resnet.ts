@@ -2,6 +2,7 @@ import type { Sequential } from "../nn/container.ts";
 import { kaimingNormal_, zeros_ } from "../nn/init.ts";
 import { AdaptiveAvgPool2d, Conv2d, Linear, MaxPool2d, ReLU } from "../nn/layers/index.ts";
 import type { Module } from "../nn/module.ts";
+import { normThenActivation } from "../nn/norm/joined.ts";
 import { flatten } from "../ops/views.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { batchNorm2d, ImageModel, type NormLayer } from "./image-model.ts";
@@ -73,7 +74,7 @@ export class ResNet extends ImageModel {
 
   /** Class scores [N, numClasses] of images [N, 3, H, W]. */
   forward(images: Tensor): Tensor {
-    let x = this.relu.forward(this.bn1.forward(this.conv1.forward(images)));
+    let x = normThenActivation(this.bn1, this.relu, this.conv1.forward(images));
     x = this.maxpool.forward(x);
     for (const stage of [this.layer1, this.layer2, this.layer3, this.layer4]) x = stage.forward(x);
     return this.fc.forward(flatten(this.avgpool.forward(x), 1));

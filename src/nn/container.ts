@@ -1,6 +1,7 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, IndexRangeError } from "../util/errors.ts";
 import { Module } from "./module.ts";
+import { isJoined, normThenActivation } from "./norm/joined.ts";
 
 /** Children numbered from 0: what Sequential and ModuleList share. */
 abstract class NumberedModules extends Module implements Iterable<Module> {
@@ -113,7 +114,15 @@ export class Sequential extends NumberedModules {
   /** The output of the last module. */
   forward(input: Tensor): Tensor {
     let output = input;
-    for (const module of this) output = module.forward(output);
+    const { length } = this;
+    for (let i = 0; i < length; i++) {
+      const module = this.at(i);
+      const next = i + 1 < length ? this.at(i + 1) : undefined;
+      if (next && isJoined(module, next)) {
+        output = normThenActivation(module, next, output);
+        i++;
+      } else output = module.forward(output);
+    }
     return output;
   }
 

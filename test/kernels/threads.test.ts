@@ -99,8 +99,8 @@ const CASES: Readonly<Record<string, () => Case>> = {
         const n = outer * c * inner;
         const [x, g, weight, bias] = [input(n), input(n, 2), input(c, 3), input(c, 4)];
         return writing(
-          [c, c, c, c, n, n, c, c, c, n],
-          (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums, given) => {
+          [c, c, c, c, n, n, c, c, c, n, n, n, n],
+          (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums, given, z, before, tailed) => {
             k.momentsByChannel("float32", mean, rest, m2, x, outer, c, inner);
             k.finishMoments("float32", invstd, 0, 0, mean, m2, c, outer * inner, 1e-5, 0);
             k.normalizeByChannel("float32", y, x, outer, c, inner, mean, rest, invstd, weight, bias);
@@ -119,6 +119,28 @@ const CASES: Readonly<Record<string, () => Case>> = {
               invstd,
               weight,
               true,
+            );
+            k.batchNorm("float32", z, mean, rest, invstd, 0, 0, x, outer, c, inner, weight, bias, 1e-5, 0, {
+              residual: g,
+              activation: "relu",
+            });
+            const tail = { activation: "relu", source: z, before } as const;
+            k.normalizeByChannelGrad(
+              "float32",
+              tailed,
+              gWeight,
+              gBias,
+              g,
+              x,
+              outer,
+              c,
+              inner,
+              mean,
+              rest,
+              invstd,
+              weight,
+              true,
+              tail,
             );
             k.sumByChannel("float32", sums, x, outer, c, inner);
             k.givenGradByChannel("float32", given, g, x, outer, c, inner, mean, invstd, weight, gBias, gWeight);

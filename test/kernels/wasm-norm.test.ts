@@ -90,6 +90,34 @@ function byChannel(
   };
 }
 
+/** Batch norm and what may follow it, forward and backward, in single calls. */
+function withTail(kernels: Backend, dtype: FloatDType, shape: [number, number, number], activation: "relu" | "silu") {
+  const [outer, channels, inner] = shape;
+  const n = outer * channels * inner;
+  const next = randomNumbers(n + channels);
+  const [x, g, residual] = [block(dtype, n, next), block(dtype, n, next), block(dtype, n, next)];
+  const [weight, bias] = [block(dtype, channels, () => 1.5 + next()), block(dtype, channels, next)];
+  const running = [block(dtype, channels, next), block(dtype, channels, () => 1.1 + next())];
+  const [mean, rest, invstd] = [0, 1, 2].map(() => block(dtype, channels));
+  const [y, evaluated, before, gx, inPlace] = [0, 1, 2, 3, 4].map(() => block(dtype, n));
+  const [gWeight, gBias] = [block(dtype, channels), block(dtype, channels)];
+  const sizes = [outer, channels, inner] as const;
+  const tail = { residual, activation };
+  const [rm, rv] = running;
+  kernels.batchNorm(dtype, y, mean, rest, invstd, rm, rv, x, ...sizes, weight, bias, 1e-5, 0.3, tail);
+  kernels.normalizeByChannel(dtype, evaluated, x, ...sizes, rm, 0, rv, weight, 0, tail);
+  for (const [out, to] of [[gx, before] as const, [inPlace, inPlace] as const]) {
+    const back = { activation, source: y, before: to };
+    kernels.normalizeByChannelGrad(dtype, out, gWeight, gBias, g, x, ...sizes, mean, rest, invstd, weight, true, back);
+  }
+  const of = (pointer: number, count: number) => values(dtype, pointer, count);
+  const stats = [mean, invstd, rm, rv].map((pointer) => of(pointer, channels));
+  return {
+    exact: stats.concat(inner > 1 && activation === "relu" ? [of(y, n), of(evaluated, n), of(before, n)] : []),
+    near: [y, evaluated, before, gx, inPlace].map((p) => of(p, n)).concat([of(gWeight, channels), of(gBias, channels)]),
+  };
+}
+
 function byRow(kernels: Backend, dtype: FloatDType, shape: RowShape, affine: boolean, centred: boolean) {
   const { rows, groups, channels, inner } = shape;
   const length = channels * inner;
@@ -127,6 +155,20 @@ describe.skipIf(!simd)("normalization on WebAssembly", () => {
           }
         }
       });
+    }
+
+    for (const shape of SHAPES) {
+      for (const activation of ["relu", "silu"] as const) {
+        it(`with ${activation} and a residual, ${dtype} [${shape}]`, () => {
+          const got = withTail(wasm, dtype, shape, activation);
+          const expected = withTail(reference, dtype, shape, activation);
+          if (dtype === "float32") expect(got.exact).toEqual(expected.exact);
+          const all = [...got.exact, ...got.near];
+          [...expected.exact, ...expected.near].forEach((part, i) => {
+            expect(difference(all[i], part)).toBeLessThan(TOLERANCE[dtype]);
+          });
+        });
+      }
     }
 
     const rowShapes: [string, RowShape][] = [1, 2, 3, 4, 5, 8, 17, 64].map((channels) => [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { nn, type Tensor, tensor } from "../../src/index.ts";
+import { manualSeed, nn, randn, type Tensor, tensor } from "../../src/index.ts";
 
 const plus = (amount: number) =>
   new (class Plus extends nn.Module {
@@ -25,6 +25,30 @@ describe("Sequential", () => {
     expect([...model.stateDict().keys()]).toEqual(["head.weight"]);
     expect(model.forward(tensor([1])).toArray()).toEqual([2]);
   });
+});
+
+describe("batch norm and the activation behind it", () => {
+  const activations = [new nn.ReLU(), new nn.ReLU6(), new nn.Sigmoid(), new nn.Tanh(), new nn.SiLU()];
+  test.each(activations.map((layer) => [layer.className, layer] as const))(
+    "%s: joined to the same bits",
+    (_, layer) => {
+      const pass = (watched: boolean) => {
+        manualSeed(0);
+        const norm = new nn.BatchNorm2d(5);
+        const model = new nn.Sequential(norm, layer, new nn.Conv2d(5, 2, 1));
+        const seen: Tensor[] = [];
+        const unhook = watched ? norm.registerForwardHook((_m, _i, output) => void seen.push(output)) : () => {};
+        const x = randn([3, 5, 4, 7], { requiresGrad: true });
+        const y = model.forward(x);
+        y.backward(randn(y.shape));
+        unhook();
+        expect(seen.length).toBe(watched ? 1 : 0);
+        const results = [y, x.grad, norm.weight?.grad, norm.bias?.grad, norm.runningMean, norm.runningVar];
+        return [...results.map((result) => result?.toArray()), norm.numBatchesTracked?.item()];
+      };
+      expect(pass(false)).toEqual(pass(true));
+    },
+  );
 });
 
 describe("lists", () => {

@@ -1,5 +1,5 @@
 import type { Collective } from "../../functional/collective.ts";
-import { activate, batchNorm, batchNormAct, type NormActivation } from "../../functional/norm-batch.ts";
+import { activate, type NormActivation } from "../../functional/norm-batch.ts";
 import { add } from "../../ops/arithmetic.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { pythonRepr } from "../../util/python-format.ts";
@@ -45,22 +45,15 @@ export class BatchNormAct2d extends BatchNorm {
    * @param options.mask as BatchNorm2d's; the normalized values are kept then
    */
   override forward(input: Tensor, options: { residual?: Tensor | null; mask?: Tensor | null } = {}): Tensor {
-    this.checkInput(input);
-    const { residual = null, mask = null } = options;
-    const { mean, variance, settings } = this.beginPass();
-    if (!mask && !settings.collective) {
-      return batchNormAct(input, mean, variance, { ...settings, residual, activation: this.activation });
-    }
-    return this.finish(batchNorm(input, mean, variance, { ...settings, mask }), residual);
+    return this.forwardThen(input, this.activation, options.residual, options.mask);
   }
 
   override forwardMany(inputs: readonly Tensor[], residuals: readonly (Tensor | null)[] = []): Tensor[] {
-    return super.forwardMany(inputs).map((normalized, i) => this.finish(normalized, residuals[i] ?? null));
-  }
-
-  private finish(normalized: Tensor, residual: Tensor | null): Tensor {
-    const sum = residual ? add(normalized, residual) : normalized;
-    return this.activation ? activate(sum, this.activation) : sum;
+    return super.forwardMany(inputs).map((normalized, i) => {
+      const residual = residuals[i];
+      const sum = residual ? add(normalized, residual) : normalized;
+      return this.activation ? activate(sum, this.activation) : sum;
+    });
   }
 
   /** Takes the moments over all processes of a group (null: all that train together) from now on. Returns the layer. */

@@ -1,6 +1,14 @@
 import { type Collective, defaultCollective } from "../../functional/collective.ts";
-import { type BatchNormOptions, batchNorm, batchNormMany } from "../../functional/norm-batch.ts";
+import {
+  activate,
+  type BatchNormOptions,
+  batchNorm,
+  batchNormAct,
+  batchNormMany,
+  type NormActivation,
+} from "../../functional/norm-batch.ts";
 import { isUpdatingStatistics } from "../../functional/statistics-update.ts";
+import { add } from "../../ops/arithmetic.ts";
 import { full } from "../../tensor/creation.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { LoadReport, StateDict } from "../state-dict.ts";
@@ -37,6 +45,23 @@ export abstract class BatchNorm extends NormBase {
     this.checkInput(input);
     const { mean, variance, settings } = this.beginPass();
     return batchNorm(input, mean, variance, { ...settings, mask: options.mask });
+  }
+
+  /** @internal activation(forward(input) + residual), in one pass over memory where no other process takes part. */
+  forwardThen(
+    input: Tensor,
+    activation: NormActivation | null,
+    residual: Tensor | null = null,
+    mask: Tensor | null = null,
+  ): Tensor {
+    this.checkInput(input);
+    const { mean, variance, settings } = this.beginPass();
+    if (!mask && !settings.collective) {
+      return batchNormAct(input, mean, variance, { ...settings, residual, activation });
+    }
+    const normalized = batchNorm(input, mean, variance, { ...settings, mask });
+    const sum = residual ? add(normalized, residual) : normalized;
+    return activation ? activate(sum, activation) : sum;
   }
 
   /** Several arrays as one batch: the moments are joint, running statistics move once and one batch is counted. */
