@@ -34,6 +34,7 @@ let slowest: Outcome | undefined;
 let wrong = 0;
 const start = performance.now();
 for (let index = 0; index < count; index++) {
+  if (index > 0 && index % 10_000 === 0) console.error(`${index} of ${count} files, ${wrong} wrong`);
   const outcome = await judge(await caseOf(seeds, seed, index));
   const row = `${outcome.seed.format.padEnd(12)} ${outcome.kind}`;
   const cells = table.get(row) ?? { read: 0, refused: 0, WRONG: 0 };
