@@ -60,7 +60,12 @@ export function Strips({ names, record, network }: StripsProps) {
                   title={title}
                   description={describe(t, title, last ?? null, bins, kind)}
                 >
-                  <Strip columns={columns} bins={bins} kind={kind} side={side} version={record.version} />
+                  <Strip
+                    columns={columns}
+                    bins={bins}
+                    side={side}
+                    moment={momentOf(record, side * layers + layer, 2 * layers)}
+                  />
                 </Figure>
               );
             })}
@@ -69,6 +74,11 @@ export function Strips({ names, record, network }: StripsProps) {
       </div>
     </>
   );
+}
+
+/** Changes when a strip has to be drawn again: while it trains, one strip at each update, since drawing all would cost frames. */
+function momentOf({ version, latest }: RunRecord, place: number, strips: number): number {
+  return latest?.playing ? Math.floor((version + place) / strips) * strips - place : version;
 }
 
 /** In words, where the middle half of the values lies. */
@@ -95,24 +105,23 @@ function describe(
 interface StripProps {
   readonly columns: readonly (Float32Array | null)[];
   readonly bins: Bins;
-  readonly kind: Kind;
   readonly side: 0 | 1;
-  readonly version: number;
+  readonly moment: number;
 }
 
 /** One layer's histograms, a column each: the more values, the darker. */
-function Strip({ columns, bins, kind, side, version }: StripProps) {
+function Strip({ columns, bins, side, moment }: StripProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { theme } = useTheme();
   useEffect(
     () => draw(canvas.current!, columns, bins, color(side === 0 ? "--before" : "--after")),
-    [version, theme, kind],
+    [moment, theme, bins, side],
   );
   return (
     <div class="train-strip-plot" aria-hidden="true">
       <canvas ref={canvas} />
       <div class="train-strip-axis">
-        {kind === "activations" ? (
+        {bins === ACTIVATION_BINS ? (
           <>
             <span>{bins.to}</span>
             <span>0</span>
@@ -137,24 +146,29 @@ function Strip({ columns, bins, kind, side, version }: StripProps) {
 /** Red, green and blue of "#rrggbb". */
 const channels = (hex: string) => [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
 
+/** Pixels from left to right, whatever the number of columns: a canvas of another size costs more than one drawn again. */
+const WIDTH = 200;
+
 function draw(canvas: HTMLCanvasElement, columns: StripProps["columns"], bins: Bins, hex: string): void {
   const { count } = bins;
-  const width = Math.max(1, columns.length);
-  canvas.width = width;
-  canvas.height = count;
-  const image = new ImageData(width, count);
+  if (canvas.width !== WIDTH || canvas.height !== count) {
+    canvas.width = WIDTH;
+    canvas.height = count;
+  }
+  const image = new ImageData(WIDTH, count);
   const [red, green, blue] = channels(hex);
-  columns.forEach((shares, x) => {
-    if (!shares) return;
+  for (let x = 0; x < WIDTH; x++) {
+    const shares = columns[Math.floor((x * columns.length) / WIDTH)];
+    if (!shares) continue;
     for (let b = 0; b < count; b++) {
       if (shares[b] === 0) continue;
-      const at = 4 * ((count - 1 - b) * width + x);
+      const at = 4 * ((count - 1 - b) * WIDTH + x);
       image.data[at] = red;
       image.data[at + 1] = green;
       image.data[at + 2] = blue;
-      // A quarter of all values in one bin is as dark as it gets; the root lets thin tails be seen.
+      // A quarter of all values in one bin is as strong as it gets; the root lets thin tails be seen.
       image.data[at + 3] = 255 * Math.min(1, Math.sqrt(4 * shares[b]));
     }
-  });
+  }
   canvas.getContext("2d")!.putImageData(image, 0, 0);
 }
