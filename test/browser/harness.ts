@@ -57,7 +57,7 @@ export const test = base.extend<Fixtures>({
       page.on("pageerror", (error) => errors.push(String(error)));
       look.watch?.(page);
       await page.goto(`${look.plain ? lab.plain : lab.isolated}#/${room}${look.query ? `?${look.query}` : ""}`);
-      await page.locator(`main[data-room="${room}"]`).waitFor();
+      await page.locator(`main[data-room="${room}"]:not(:has([aria-busy="true"]))`).waitFor();
       return page;
     });
     await Promise.all(contexts.map((context) => context.close()));

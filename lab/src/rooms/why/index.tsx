@@ -1,9 +1,8 @@
 import { useText } from "../../i18n.ts";
 import { hrefOf } from "../../router.ts";
+import { Later } from "../../ui/later.tsx";
 import { RoomHead } from "../../ui/room-head.tsx";
 import { Section } from "../../ui/section.tsx";
-import { SaturationSection } from "./saturation.tsx";
-import { ValleySection } from "./valley.tsx";
 import "./why.css";
 
 const PAPERS = [
@@ -11,14 +10,21 @@ const PAPERS = [
   { key: "santurkar", href: "https://arxiv.org/abs/1805.11604" },
 ] as const;
 
+const loadValley = () => import("./valley.tsx");
+const loadSaturation = () => import("./saturation.tsx");
+
 /** Room 0: why one normalizes at all. */
 export default function Why() {
   const t = useText("why");
   return (
     <>
       <RoomHead room="why" title={t("title")} lede={t("lede")} />
-      <ValleySection />
-      <SaturationSection />
+      <Section title={t("valley.title")} text={t("valley.text")}>
+        <Later load={loadValley} height={1000} />
+      </Section>
+      <Section title={t("sigmoid.title")} text={t("sigmoid.text")}>
+        <Later load={loadSaturation} height={520} />
+      </Section>
       <Section title={t("inside.title")} text={[t("inside.text"), t("inside.debate")]}>
         <ul class="papers">
           {PAPERS.map(({ key, href }) => (

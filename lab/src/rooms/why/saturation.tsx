@@ -3,14 +3,13 @@ import { fixed, show } from "../../format.ts";
 import { useText } from "../../i18n.ts";
 import { Card } from "../../ui/card.tsx";
 import { Figure } from "../../ui/figure.tsx";
-import { Section } from "../../ui/section.tsx";
 import { Segmented } from "../../ui/segmented.tsx";
 import { Slider } from "../../ui/slider.tsx";
 import { SigmoidPicture } from "./sigmoid-picture.tsx";
 import { slopes, TREATMENTS, type Treatment } from "./slopes.ts";
 
 /** A sigmoid's saturation, and what centring and scaling do to the gradient that comes back. */
-export function SaturationSection() {
+export default function Saturation() {
   const t = useText("why");
   const [mean, setMean] = useState(4);
   const [spread, setSpread] = useState(2.5);
@@ -19,53 +18,51 @@ export function SaturationSection() {
   const all = useMemo(() => slopes(mean, spread), [mean, spread]);
   const now = all[treatment];
   return (
-    <Section title={t("sigmoid.title")} text={t("sigmoid.text")}>
-      <Card>
-        <div class="split">
-          <Figure
-            mark={treatment === "raw" ? "before" : "after"}
-            title={t(`sigmoid.figure.${treatment}`)}
-            description={t("sigmoid.words", { slope: show(now.slope), mean: show(mean), spread: show(spread) })}
-          >
-            <SigmoidPicture
-              slopes={now}
-              raw={treatment === "raw"}
-              curveLabel="σ(x)"
-              slopeLabel="σ′(x)"
-              xLabel={t("sigmoid.x")}
-            />
-          </Figure>
-          <div class="column">
-            <Segmented
-              label={t("sigmoid.treatment")}
-              value={treatment}
-              options={TREATMENTS.map((value) => ({ value, label: t(`sigmoid.${value}`) }))}
-              onChange={setTreatment}
-            />
-            <Slider label={t("sigmoid.mean")} value={mean} min={-8} max={8} step={0.1} onInput={setMean} />
-            <Slider label={t("sigmoid.spread")} value={spread} min={0.1} max={5} step={0.1} onInput={setSpread} />
-            <Slider label={t("sigmoid.layers")} value={layers} min={1} max={20} step={1} onInput={setLayers} />
-            <table class="numbers">
-              <thead>
-                <tr>
-                  <th scope="col">{t("sigmoid.input")}</th>
-                  <th scope="col">{t("sigmoid.slope")}</th>
-                  <th scope="col">{t("sigmoid.after", { count: layers })}</th>
+    <Card>
+      <div class="split">
+        <Figure
+          mark={treatment === "raw" ? "before" : "after"}
+          title={t(`sigmoid.figure.${treatment}`)}
+          description={t("sigmoid.words", { slope: show(now.slope), mean: show(mean), spread: show(spread) })}
+        >
+          <SigmoidPicture
+            slopes={now}
+            raw={treatment === "raw"}
+            curveLabel="σ(x)"
+            slopeLabel="σ′(x)"
+            xLabel={t("sigmoid.x")}
+          />
+        </Figure>
+        <div class="column">
+          <Segmented
+            label={t("sigmoid.treatment")}
+            value={treatment}
+            options={TREATMENTS.map((value) => ({ value, label: t(`sigmoid.${value}`) }))}
+            onChange={setTreatment}
+          />
+          <Slider label={t("sigmoid.mean")} value={mean} min={-8} max={8} step={0.1} onInput={setMean} />
+          <Slider label={t("sigmoid.spread")} value={spread} min={0.1} max={5} step={0.1} onInput={setSpread} />
+          <Slider label={t("sigmoid.layers")} value={layers} min={1} max={20} step={1} onInput={setLayers} />
+          <table class="numbers">
+            <thead>
+              <tr>
+                <th scope="col">{t("sigmoid.input")}</th>
+                <th scope="col">{t("sigmoid.slope")}</th>
+                <th scope="col">{t("sigmoid.after", { count: layers })}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {TREATMENTS.map((name) => (
+                <tr key={name} class={name === treatment ? "chosen" : undefined}>
+                  <th scope="row">{t(`sigmoid.${name}`)}</th>
+                  <td data-stat={`slope-${name}`}>{fixed(all[name].slope, 4)}</td>
+                  <td>{show(all[name].slope ** layers, 2)}</td>
                 </tr>
-              </thead>
-              <tbody>
-                {TREATMENTS.map((name) => (
-                  <tr key={name} class={name === treatment ? "chosen" : undefined}>
-                    <th scope="row">{t(`sigmoid.${name}`)}</th>
-                    <td data-stat={`slope-${name}`}>{fixed(all[name].slope, 4)}</td>
-                    <td>{show(all[name].slope ** layers, 2)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+              ))}
+            </tbody>
+          </table>
         </div>
-      </Card>
-    </Section>
+      </div>
+    </Card>
   );
 }

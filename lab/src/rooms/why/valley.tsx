@@ -5,7 +5,6 @@ import { prefersStillness } from "../../settings.ts";
 import { Button } from "../../ui/button.tsx";
 import { Card } from "../../ui/card.tsx";
 import { Figure } from "../../ui/figure.tsx";
-import { Section } from "../../ui/section.tsx";
 import { Slider } from "../../ui/slider.tsx";
 import { Stat } from "../../ui/stat.tsx";
 import { descend, STEPS } from "./descent.ts";
@@ -16,7 +15,7 @@ import { ValleyPicture } from "./valley-picture.tsx";
 const STEP_MS = 90;
 
 /** Two features of different scale: the valley they make, and the walk down before and after normalization. */
-export function ValleySection() {
+export default function Valley() {
   const t = useText("why");
   const [ratio, setRatio] = useState(5);
   const [lrBefore, setLrBefore] = useState(0.04);
@@ -49,7 +48,7 @@ export function ValleySection() {
     { mark: "after", name: t("valley.after"), descent: after, lr: lrAfter, setLr: setLrAfter },
   ] as const;
   return (
-    <Section title={t("valley.title")} text={t("valley.text")}>
+    <>
       <Card>
         <div class="pair">
           {sides.map(({ mark, name, descent, lr, setLr }) => {
@@ -134,6 +133,6 @@ export function ValleySection() {
           <DistancePicture before={before.left} after={after.left} steps={steps} xLabel={t("valley.step")} />
         </Figure>
       </div>
-    </Section>
+    </>
   );
 }
