@@ -11,7 +11,7 @@ interface LayersProps {
 }
 
 /** Cards at a time: more would take long to draw, and nobody reads them. */
-const PAGE = 30;
+const PAGE = 12;
 const VALUES = ["weight", "bias", "runningMean", "runningVar"] as const;
 
 /** Layers, each with the distributions of its weights and statistics. */

@@ -107,7 +107,7 @@ function optionsOf(kind: LiveChartProps["kind"], width: number): uPlot.Options {
   return {
     width,
     height: HEIGHT,
-    padding: [10, 10, 0, 0],
+    padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
