@@ -1,4 +1,3 @@
-import type { DType } from "../tensor/dtype.ts";
 import { isReduced } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -43,32 +42,35 @@ function differenceOf(a: number | bigint, b: number | bigint): number {
   return Math.abs(Number(a) - Number(b));
 }
 
+/** The largest number of floats between two tensors' elements; null where they are no floats of one dtype. */
+function ulpsBetween(a: Tensor, b: Tensor): number | null {
+  const [x, y] = [bitsOf(a), a.dtype === b.dtype ? bitsOf(b) : null];
+  if (!x || !y) return null;
+  let most = 0n;
+  for (let i = 0; i < a.numel; i++) {
+    const [p, q] = [x.at(i), y.at(i)];
+    if (p === q) continue;
+    const steps = ordered(p, x.width) - ordered(q, y.width);
+    const size = steps < 0n ? -steps : steps;
+    if (size > most) most = size;
+  }
+  return Number(most);
+}
+
 /** The distance of two tensors of one shape. NaN equals NaN; against a number it is infinitely far. */
 export function distance(a: Tensor, b: Tensor): Distance {
   const [x, y] = [a.toTypedArray(), b.toTypedArray()];
-  const sameDType: DType | null = a.dtype === b.dtype ? a.dtype : null;
-  const bits = sameDType && [bitsOf(a), bitsOf(b)];
   let [different, maxAbs, largest] = [0, 0, 0];
-  let maxUlp = bits?.[0] ? 0n : null;
   for (let i = 0; i < x.length; i++) {
     const size = Math.abs(Number(y[i]));
-    if (Number.isFinite(size)) largest = Math.max(largest, size);
+    if (size > largest && size < Number.POSITIVE_INFINITY) largest = size;
     if (x[i] === y[i] || Object.is(x[i], y[i])) continue;
     different++;
     const d = differenceOf(x[i], y[i]);
-    const far = Number.isNaN(d) ? Number.POSITIVE_INFINITY : d;
-    maxAbs = Math.max(maxAbs, far);
-    if (maxUlp !== null && bits?.[0] && bits[1] && Number.isFinite(far)) {
-      const steps = ordered(bits[0].at(i), bits[0].width) - ordered(bits[1].at(i), bits[1].width);
-      const size = steps < 0n ? -steps : steps;
-      if (size > maxUlp) maxUlp = size;
-    }
+    maxAbs = Math.max(maxAbs, Number.isNaN(d) ? Number.POSITIVE_INFINITY : d);
   }
-  const maxRel = maxAbs === 0 ? 0 : largest === 0 ? Number.POSITIVE_INFINITY : maxAbs / largest;
-  return {
-    count: different,
-    maxAbs,
-    maxRel,
-    maxUlp: maxUlp === null || maxAbs === Number.POSITIVE_INFINITY ? null : Number(maxUlp),
-  };
+  if (different === 0) return { count: 0, maxAbs: 0, maxRel: 0, maxUlp: null };
+  const maxRel = largest === 0 ? Number.POSITIVE_INFINITY : maxAbs / largest;
+  const maxUlp = Number.isFinite(maxAbs) ? ulpsBetween(a, b) : null;
+  return { count: different, maxAbs, maxRel, maxUlp };
 }
