@@ -1,6 +1,7 @@
 export * from "./conv";
 export * from "./conv-weight";
 export * from "./depthwise";
+export * from "./depthwise3";
 export * from "./elementwise";
 export * from "./gemm";
 export * from "./gradient";

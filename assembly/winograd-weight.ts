@@ -29,7 +29,7 @@ import {
 } from "./winograd-tiles";
 
 /** Bytes of transformed tiles of both sides that are aimed at. */
-const BLOCK_BYTES: usize = 786432;
+const BLOCK_BYTES: usize = 524288;
 
 /** Rows of tiles that are summed at once. */
 function rowsAtOnce(p: usize): usize {

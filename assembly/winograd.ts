@@ -29,7 +29,7 @@ import {
 } from "./winograd-tiles";
 
 /** Bytes of transformed tiles, in and out, that are aimed at, and the most tiles worth taking at once. */
-const BLOCK_BYTES: usize = 786432;
+const BLOCK_BYTES: usize = 524288;
 const BLOCK_TILES: usize = 128;
 
 /** Bytes of a tile's row of output channels. */

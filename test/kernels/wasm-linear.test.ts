@@ -66,6 +66,15 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
     "depthwise, stride 2",
     { inChannels: 5, outChannels: 5, groups: 5, strideHeight: 2, strideWidth: 2, paddingHeight: 1, paddingWidth: 1 },
   ],
+  ...[4, 5, 8, 14, 21].flatMap((size, i): [string, Partial<Conv2dShape>][] =>
+    [1, 2].map((stride) => [
+      `depthwise, stride ${stride}, ${size + 1} × ${size}, padding ${(i + stride) % 3} × ${(i + 1) % 3}`,
+      {
+        ...{ inChannels: 3, outChannels: 3, groups: 3, inHeight: size + 1, inWidth: size },
+        ...{ strideHeight: stride, strideWidth: stride, paddingHeight: (i + stride) % 3, paddingWidth: (i + 1) % 3 },
+      },
+    ]),
+  ),
   [
     "depthwise, dilated, wide",
     {

@@ -22,3 +22,18 @@ export function geometryOf(s: Conv2dShape): number[] {
     s.dilationWidth,
   ];
 }
+
+/** The convolution of the output's gradient that gives the input's, for a 3×3 kernel of stride 1 whose taps and channels are exchanged. */
+export function exchanged(s: Conv2dShape): Conv2dShape {
+  return {
+    ...s,
+    inChannels: s.outChannels,
+    inHeight: s.outHeight,
+    inWidth: s.outWidth,
+    outChannels: s.inChannels,
+    outHeight: s.inHeight,
+    outWidth: s.inWidth,
+    paddingHeight: 2 - s.paddingHeight,
+    paddingWidth: 2 - s.paddingWidth,
+  };
+}

@@ -2,6 +2,7 @@ import type { Conv2dShape, LinearKernels, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 import { geometryOf } from "./conv-geometry.ts";
+import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
 import { ARGUMENTS } from "./module.ts";
 import { type WinogradExports, winogradConvolutions } from "./winograd.ts";
 
@@ -29,28 +30,9 @@ type WeightGrad = (
   scratch: Pointer,
 ) => void;
 type WeightFinish = (p: Pointer, gw: Pointer, sums: Pointer, groups: number) => void;
-type Depthwise = (
-  p: Pointer,
-  out: Pointer,
-  x: Pointer,
-  w: Pointer,
-  bias: Pointer,
-  first: number,
-  count: number,
-  scratch: Pointer,
-) => void;
-type DepthwiseGrad = (
-  p: Pointer,
-  out: Pointer,
-  g: Pointer,
-  other: Pointer,
-  first: number,
-  count: number,
-  scratch: Pointer,
-) => void;
 
-/** What assembly/conv.ts, assembly/conv-weight.ts and assembly/depthwise.ts export; `p` is an argument block. */
-export interface ConvExports extends WinogradExports {
+/** What assembly/conv.ts and assembly/conv-weight.ts export, and the other ways of convolution; `p` is an argument block. */
+export interface ConvExports extends WinogradExports, DepthwiseExports {
   convWeightsBytes: Bytes;
   convScratch(p: Pointer): number;
   convPackF32: Pack;
@@ -63,13 +45,6 @@ export interface ConvExports extends WinogradExports {
   convWeightGradF32: WeightGrad;
   convWeightGradF64: WeightGrad;
   convWeightFinishF64: WeightFinish;
-  depthwiseScratch: Bytes;
-  depthwiseF32: Depthwise;
-  depthwiseF64: Depthwise;
-  depthwiseInputGradF32: DepthwiseGrad;
-  depthwiseInputGradF64: DepthwiseGrad;
-  depthwiseWeightGradF32: DepthwiseGrad;
-  depthwiseWeightGradF64: DepthwiseGrad;
 }
 
 /** Where convWeightScratch says how many images the weights' gradient takes at once. */
@@ -125,10 +100,6 @@ function asRow(s: Conv2dShape): Conv2dShape {
   return { ...s, inHeight: 1, inWidth, outHeight: 1, outWidth: inWidth };
 }
 
-function isDepthwise(s: Conv2dShape): boolean {
-  return s.groups > 1 && s.groups === s.inChannels;
-}
-
 /** Convolutions on one heap; kernels of thousands of taps are left to `reference`. */
 export function convKernels(
   wasm: ConvExports,
@@ -137,6 +108,7 @@ export function convKernels(
 ): Pick<LinearKernels, "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad"> {
   const bytesOf = (dtype: FloatDType) => (dtype === "float32" ? 4 : 8);
   const winograd = winogradConvolutions(wasm, heap);
+  const depthwise = depthwiseConvolutions(wasm, heap);
 
   function convolve(
     dtype: FloatDType,
@@ -255,18 +227,6 @@ export function convKernels(
     }
   }
 
-  /** Writes the geometry of a direct kernel, and runs it with its scratch memory. */
-  function direct(dtype: FloatDType, s: Conv2dShape, scratchBytes: Bytes, run: (scratch: Pointer) => void): void {
-    heap.i32.set(geometryOf(s), ARGUMENTS / 4);
-    const scratch = heap.alloc(scratchBytes(ARGUMENTS, bytesOf(dtype)));
-    run(scratch);
-    heap.free(scratch);
-  }
-
-  function depthwise(dtype: FloatDType, s: Conv2dShape, run: (scratch: Pointer) => void): void {
-    direct(dtype, { ...s, groups: 1 }, wasm.depthwiseScratch, run);
-  }
-
   /** One group of the weights' gradient. */
   function weightGrad(dtype: FloatDType, s: Conv2dShape, group: number, gw: Pointer, g: Pointer, x: Pointer): void {
     const [channels, rows] = [s.inChannels / s.groups, s.outChannels / s.groups];
@@ -276,14 +236,15 @@ export function convKernels(
     const left = x + group * channels * s.inHeight * s.inWidth * bytes;
     const sum = dtype === "float32" ? wasm.convWeightGradF32 : wasm.convWeightGradF64;
     const finish = dtype === "float32" ? wasm.convWeightFinishF32 : wasm.convWeightFinishF64;
-    direct(dtype, s, wasm.convWeightScratch, (scratch) => {
-      const atOnce = heap.i32[(ARGUMENTS + IMAGES_AT_ONCE) / 4];
-      const [perGroup, groups] = imageGroups(s.batch, s.outHeight * s.outWidth, atOnce);
-      const sums = heap.alloc(groups * wasm.convWeightSums(ARGUMENTS, bytes));
-      sum(ARGUMENTS, sums, right, left, 0, groups, perGroup, scratch);
-      finish(ARGUMENTS, to, sums, groups);
-      heap.free(sums);
-    });
+    heap.i32.set(geometryOf(s), ARGUMENTS / 4);
+    const scratch = heap.alloc(wasm.convWeightScratch(ARGUMENTS, bytes));
+    const atOnce = heap.i32[(ARGUMENTS + IMAGES_AT_ONCE) / 4];
+    const [perGroup, groups] = imageGroups(s.batch, s.outHeight * s.outWidth, atOnce);
+    const sums = heap.alloc(groups * wasm.convWeightSums(ARGUMENTS, bytes));
+    sum(ARGUMENTS, sums, right, left, 0, groups, perGroup, scratch);
+    finish(ARGUMENTS, to, sums, groups);
+    heap.free(sums);
+    heap.free(scratch);
   }
 
   /** What the kernels do not take: nothing to do, or more taps than fit the argument block. */
@@ -295,20 +256,14 @@ export function convKernels(
   return {
     conv2d(dtype, shape, out, x, w, bias) {
       if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
-      if (isDepthwise(shape)) {
-        const kernel = dtype === "float32" ? wasm.depthwiseF32 : wasm.depthwiseF64;
-        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, out, x, w, bias, 0, shape.inChannels, scratch));
-      }
+      if (isDepthwise(shape)) return depthwise.conv2d(dtype, shape, out, x, w, bias);
       if (winograd.suits(dtype, shape)) return winograd.forward(shape, out, x, w, bias);
       const s = isPointwise(shape) ? asRow(shape) : shape;
       for (let group = 0; group < s.groups; group++) forward(dtype, s, group, out, x, w, bias);
     },
     conv2dInputGrad(dtype, shape, gx, g, w) {
       if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
-      if (isDepthwise(shape)) {
-        const kernel = dtype === "float32" ? wasm.depthwiseInputGradF32 : wasm.depthwiseInputGradF64;
-        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gx, g, w, 0, shape.inChannels, scratch));
-      }
+      if (isDepthwise(shape)) return depthwise.conv2dInputGrad(dtype, shape, gx, g, w);
       if (winograd.suits(dtype, shape)) return winograd.inputGrad(shape, gx, g, w);
       const s = isPointwise(shape) ? asRow(shape) : shape;
       // A stride beyond the kernel leaves positions that no output reads.
@@ -322,10 +277,7 @@ export function convKernels(
     },
     conv2dWeightGrad(dtype, shape, gw, g, x) {
       if (isOdd(shape)) return reference.conv2dWeightGrad(dtype, shape, gw, g, x);
-      if (isDepthwise(shape)) {
-        const kernel = dtype === "float32" ? wasm.depthwiseWeightGradF32 : wasm.depthwiseWeightGradF64;
-        return depthwise(dtype, shape, (scratch) => kernel(ARGUMENTS, gw, g, x, 0, shape.inChannels, scratch));
-      }
+      if (isDepthwise(shape)) return depthwise.conv2dWeightGrad(dtype, shape, gw, g, x);
       if (winograd.suits(dtype, shape)) return winograd.weightGrad(shape, gw, g, x);
       for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
     },

@@ -114,6 +114,13 @@ const depthwise = (first: number, bytes: number): Split => ({
   },
 });
 
+/** The same for 3×3 kernels, whose nine taps take about as long as two passes over a plane. */
+const depthwise3 = (first: number, scratchOf: string): Split => ({
+  ...depthwise(first, 4),
+  work: (args) => field(args, 0) * (field(args, 24) * field(args, 28) + field(args, 8) * field(args, 12)),
+  scratchBytes: ([p], kernels) => kernels[scratchOf](p, 4) as number,
+});
+
 export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   gemmF32: gemm(4),
   gemmF64: gemm(8),
@@ -133,4 +140,7 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   depthwiseInputGradF64: depthwise(4, 8),
   depthwiseWeightGradF32: depthwise(4, 4),
   depthwiseWeightGradF64: depthwise(4, 8),
+  depthwise3F32: depthwise3(5, "depthwise3Scratch"),
+  depthwise3WeightGradF32: depthwise3(4, "depthwise3Scratch"),
+  depthwise3Stride2InputGradF32: depthwise3(4, "depthwise3Stride2Scratch"),
 };

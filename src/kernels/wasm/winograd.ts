@@ -3,7 +3,7 @@ import { EnvironmentError } from "../../util/errors.ts";
 import type { Conv2dShape, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
-import { geometryOf } from "./conv-geometry.ts";
+import { exchanged, geometryOf } from "./conv-geometry.ts";
 import { ARGUMENTS } from "./module.ts";
 
 /** What assembly/winograd.ts exports; `p` is an argument block. */
@@ -124,18 +124,7 @@ export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
     },
     /** A convolution of the output's gradient, with the weights turned round and their channels exchanged. */
     inputGrad(s: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void {
-      const other = {
-        ...s,
-        inChannels: s.outChannels,
-        inHeight: s.outHeight,
-        inWidth: s.outWidth,
-        outChannels: s.inChannels,
-        outHeight: s.inHeight,
-        outWidth: s.inWidth,
-        paddingHeight: 2 - s.paddingHeight,
-        paddingWidth: 2 - s.paddingWidth,
-      };
-      run(other, gx, g, w, 0, [9, (9 * s.inChannels) / s.groups], true);
+      run(exchanged(s), gx, g, w, 0, [9, (9 * s.inChannels) / s.groups], true);
     },
     weightGrad(s: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void {
       const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
