@@ -98,6 +98,12 @@ describe("what is refused", () => {
     await refuses(with_(9, 4), /4 components/);
     await refuses(with_(4, 12), /12 bits/);
     await refuses(with_(1, 0xc9), /arithmetically/);
+    // pixels that begin with a mark among pixels
+    const scan = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xda);
+    const start = scan + 2 + jpeg[scan + 3];
+    await data
+      .decodeImage(jpeg.with(start, 0xff).with(start + 1, 0xd0))
+      .catch((e) => expect(e).toBeInstanceOf(DataError));
     // a checksum
     const png = bytesOf("PNG, RGB").slice();
     png[30] ^= 1;

@@ -39,8 +39,11 @@ export function readJpeg(bytes: Uint8Array, fail: Fail): ImageHeader {
     if (!frame) return fail("its pixels come before its size", DAMAGED);
     if (++scans > MOST_SCANS) return fail(`it has more than ${MOST_SCANS} scans`, CONVERT);
     // FF 00 is a byte of the pixels, FF D0 to D7 mark places among them.
-    do at = bytes.indexOf(0xff, at + (at === end ? 0 : 1));
-    while (at >= 0 && (bytes[at + 1] === 0 || isRestart(bytes[at + 1])));
+    let from = end;
+    do {
+      at = bytes.indexOf(0xff, from);
+      from = at + 1;
+    } while (at >= 0 && (bytes[from] === 0 || isRestart(bytes[from])));
     if (at < 0) return cut();
     coded += at - end;
   }
