@@ -6,6 +6,8 @@ function whole(text: string): number {
   return Number(text);
 }
 
+const collect = (flag: string, before: readonly string[]) => [...before, flag];
+
 /** `evenkeel launch`: a script on several processes, on this computer or on several. */
 export function launchCommand(onExit: (code: number) => void): Command {
   return new Command("launch")
@@ -19,7 +21,12 @@ export function launchCommand(onExit: (code: number) => void): Command {
     .option("--timeout <s>", "seconds that a rank waits for the others before it ends the job (default: 600)", whole)
     .option("--limit <s>", "seconds after which the job is ended, whatever it does", whole)
     .option("--mpi <command>", "the launcher of Open MPI or MPICH", "mpirun")
-    .option("--mpi-flag <flag...>", "further flags for the launcher, such as --mpi-flag=--tag-output")
+    .option(
+      "--mpi-flag <flag>",
+      "a further flag for the launcher, such as --mpi-flag=--tag-output; may be repeated",
+      collect,
+      [],
+    )
     .passThroughOptions()
     .addHelpText(
       "after",

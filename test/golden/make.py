@@ -1,6 +1,6 @@
 """Writes the golden numbers: run it with a Python that has PyTorch 1.13, as Debian's python3-torch.
 
-    /usr/bin/python3 test/golden/make.py [norm ops layers init optim random print curve models tools images]
+    /usr/bin/python3 test/golden/make.py [norm ops layers init optim random print curve models tools images sampler]
 
 Every file is {"torch": version, "cases": [case, ...]}, one case a line; read.ts loads them and decodes tensors.
 
@@ -43,6 +43,7 @@ print.json   {kind: "tensor", tensor, requiresGrad, gradFn?, text}; gradFn: what
 models.json  see cases_models.py (it needs torchvision, Debian's python3-torchvision)
 tools.json   see cases_tools.py (torchvision too)
 images.json  see cases_images.py (torchvision too)
+sampler.json see cases_sampler.py
 curve.json   {seed, losses: [number x 200], accuracy}: what examples/03-port.py prints.
 """
 
@@ -56,7 +57,7 @@ import torch
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from encode import HERE, write  # noqa: E402
 
-FILES = ["norm", "ops", "layers", "init", "optim", "random", "print", "curve", "models", "tools", "images"]
+FILES = ["norm", "ops", "layers", "init", "optim", "random", "print", "curve", "models", "tools", "images", "sampler"]
 
 
 def curve():
