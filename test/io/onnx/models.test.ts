@@ -28,7 +28,10 @@ const names = (Object.keys(made) as (keyof typeof made)[]).filter(
   (name) => name === "resnet20" || (backend === "wasm" && simd === "relaxed"),
 );
 
-describe("onnxruntime agrees on the networks", () => {
+// A second or two on an idle machine, many times that beside other work.
+const TIMEOUT = 120_000;
+
+describe("onnxruntime agrees on the networks", { timeout: TIMEOUT }, () => {
   test.each(names)("%s", async (name) => {
     const model = nn.skipInit<models.ImageModel>(made[name]);
     fillState(model, new Generator(3), -0.5);
