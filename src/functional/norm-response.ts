@@ -7,8 +7,10 @@ import { avgPool2d } from "../ops/pool.ts";
 import type { Dims } from "../ops/reduction.ts";
 import { narrow } from "../ops/slicing.ts";
 import { reshape } from "../ops/views.ts";
+import { isReduced } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
+import { inFloat32, widened } from "./norm-reduced.ts";
 
 /** Constants of local response normalization. */
 export interface ResponseOptions {
@@ -46,6 +48,7 @@ export function localResponseNorm(input: Tensor, size: number, options: Response
     );
   }
   if (input.numel === 0) return input;
+  if (isReduced(input.dtype)) return inFloat32(input, [], () => [localResponseNorm(widened(input), size, options)])[0];
   const settings = { size, alpha, beta, k };
   return reportAsOne("LocalResponseNormBackward0", [input], settings, () => divideByResponse(input, settings));
 }
@@ -76,6 +79,7 @@ function divideByResponse(
  * ```
  */
 export function normalize(input: Tensor, options: { p?: number; dim?: Dims; eps?: number } = {}): Tensor {
+  if (isReduced(input.dtype)) return inFloat32(input, [], () => [normalize(widened(input), options)])[0];
   const { p = 2, dim = 1, eps = 1e-12 } = options;
   return div(input, clamp(norm(input, p, dim, { keepdim: true }), { min: eps }));
 }

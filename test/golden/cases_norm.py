@@ -1,9 +1,16 @@
 """norm.json: four training steps and one evaluation of every normalization layer."""
 
+import pathlib
+import sys
+
+import numpy as np
 import torch
 from torch import nn
 
-from encode import drawn, encode, options, sample
+from encode import camel, drawn, encode, options, sample
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "torch"))
+from truth import Truth, in_two  # noqa: E402
 
 
 def cases():
@@ -100,6 +107,8 @@ def case(index, module, shape, args, kwargs, big=False, mean=0.7):
         for p in layer.parameters():
             p.copy_(torch.empty_like(p).normal_(0.3, 1.0, generator=rng))
     initial = {k: encode(v) for k, v in layer.named_parameters()}
+    state = {k: v.detach().numpy().copy() for k, v in layer.named_parameters()}
+    truth = Truth(module, args, {k: v for k, v in kwargs.items() if k != "dtype"}, state, dtype == torch.float64)
 
     def tensors(step):
         if big:
@@ -123,7 +132,9 @@ def case(index, module, shape, args, kwargs, big=False, mean=0.7):
         entry = {"input": x_json, "gradOutput": g_json, "output": pack(y), "gradInput": pack(x.grad)}
         for key, p in layer.named_parameters():
             entry["grad" + key.capitalize()] = encode(p.grad)
-        return entry
+        found = {"output": y, "grad_input": x.grad, **{f"grad_{k}": p.grad for k, p in layer.named_parameters()}}
+        exact = exactly(truth.step(x.detach().numpy(), g.numpy(), layer.training), found, dtype)
+        return {**entry, **({"exact": exact} if exact else {})}
 
     steps = []
     for step in range(2 if big else 4):
@@ -143,3 +154,17 @@ def case(index, module, shape, args, kwargs, big=False, mean=0.7):
         "steps": steps,
         "eval": run(9),
     }
+
+
+def exactly(truth, found, dtype):
+    """The exact results where PyTorch's are off by more than a quarter of the limits of test/nn/norm-rule.ts, each with its term."""
+    if dtype == torch.float64:
+        return {}
+    results, terms = truth
+    exact = {}
+    for key, tensor in found.items():
+        off = np.max(abs(tensor.detach().double().numpy() - results[key]), initial=0)
+        limit = (2e-6 if key == "output" else 1e-5) * float(tensor.abs().max())
+        if off > limit / 4:
+            exact[camel(key)] = {"high": encode(torch.from_numpy(in_two(results[key])[0])), "term": terms[key]}
+    return exact

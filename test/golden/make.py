@@ -11,7 +11,8 @@ Names of options, methods and modules are ours (camelCase), state-dict keys PyTo
 "-inf" stand for what JSON lacks. In every case "name" says what it is.
 
 norm.json    {module, args, options, state: {weight?, bias?}, steps: [step x 4], eval: step}
-             step: {input, gradOutput, output, gradInput, gradWeight?, gradBias?, runningMean?, runningVar?, numBatchesTracked?}
+             step: {input, gradOutput, output, gradInput, gradWeight?, gradBias?, runningMean?, runningVar?, numBatchesTracked?,
+                    exact?: {output? gradInput? …: {high, term}}}, see test/torch/truth.py
              args: the constructor's positional arguments; state: loaded before the first step; buffers as they are after the
              step; gradients start from none in every step. eval has no buffers: they do not change.
 norm_more.json  made with PyTorch 2.13, not part of the default: RMSNorm and the bias option are not in 1.13

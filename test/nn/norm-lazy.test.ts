@@ -36,6 +36,16 @@ describe("a lazy layer becomes an ordinary one with the input's channels", () =>
     }
   });
 
+  test("without options all of them learn and track, instance norm too", () => {
+    const keys = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"];
+    for (const [Lazy, , shape] of kinds) {
+      const layer = new Lazy();
+      expect(String(layer)).toContain("(0, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)");
+      layer.forward(randn([...shape]));
+      expect([...layer.stateDict().keys()]).toEqual(keys);
+    }
+  });
+
   test("the parameters stay the same objects, and learn", () => {
     const layer = new nn.LazyBatchNorm2d();
     const { weight } = layer;

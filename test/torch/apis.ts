@@ -1,9 +1,7 @@
-import { type Dtype, type Json, numelOf, type Step } from "./case.ts";
-import { lengthTerms, responseTerms } from "./other-terms.ts";
+import { type Json, numelOf } from "./case.ts";
 import type { Random } from "./random.ts";
 
 type Shape = readonly number[];
-type View = readonly [outer: number, groups: number, inner: number];
 
 /** What a draw decides about a call besides numbers. */
 export interface Settings {
@@ -31,30 +29,25 @@ export interface Api {
   readonly args: (settings: Settings) => readonly Json[];
   /** shapes of the tensors besides the input: parameters and buffers */
   readonly tensors: (settings: Settings) => Record<string, Shape>;
-  /** which elements share a mean, and how many products a weight's gradient sums; absent where there is no mean */
-  readonly view?: (settings: Settings) => View;
-  readonly perWeight?: (settings: Settings) => number;
   /** the largest power of ten among its inputs; what still has a square */
   readonly largest?: number;
-  /** no mean is subtracted */
-  readonly uncentred?: boolean;
-  /** the default, if it is not 1e-5 */
-  readonly eps?: (dtype: Dtype) => number;
-  /** the largest terms of a step's results, where these are others than those of a normalization by mean and variance */
-  readonly terms?: (settings: Settings, step: Step) => Record<string, number>;
   /** whether contiguous float32 gives PyTorch's bits of that result */
   readonly exact?: (shape: Shape, result: string, training: boolean) => boolean;
 }
 
 const second = () => 1;
-const isForward = (result: string) => !result.startsWith("grad");
+const isForward = (result: string) => !/^(grad|twice)/.test(result);
 const spatialOf = (shape: Shape) => numelOf(shape.slice(2));
 const epsilon = (random: Random) => random.pick([1e-5, 1e-5, 1e-5, 1e-3, 0.1, 1e-8]);
 
 /** What batch and instance norm are asked for. */
 function tracking(random: Random, usually: boolean, momenta: readonly Json[]): Record<string, Json> {
-  const flip = () => (random.chance(0.3) ? !usually : usually);
-  const options: Record<string, Json> = { affine: flip(), track_running_stats: flip() };
+  const options: Record<string, Json> = {};
+  for (const key of ["affine", "track_running_stats"]) {
+    const value = random.chance(0.3) ? !usually : usually;
+    // what is the default is given or left to be it
+    if (value !== usually || random.chance(0.5)) options[key] = value;
+  }
   if (random.chance(0.5)) options.eps = epsilon(random);
   if (random.chance(0.6)) options.momentum = random.pick(momenta);
   return options;
@@ -72,8 +65,6 @@ function trackedTensors(channels: number, options: Settings["options"], usually:
   };
 }
 
-const batchView = ({ shape }: Settings): View => [shape[0], shape[1], spatialOf(shape)];
-
 function batchNorm(name: string, ranks: readonly number[]): Api {
   return {
     kind: "module",
@@ -83,13 +74,12 @@ function batchNorm(name: string, ranks: readonly number[]): Api {
     options: (random) => tracking(random, true, [0.3, 1, 0, 0.01, null, null]),
     args: ({ channels }) => [channels],
     tensors: ({ channels, options }) => trackedTensors(channels, options, true),
-    view: batchView,
-    perWeight: ({ shape }) => numelOf(shape) / shape[1],
     exact: (shape, result) => isForward(result) && spatialOf(shape) > 1,
   };
 }
 
-function instanceNorm(name: string, spatial: number): Api {
+/** `usually`: whether it learns and tracks without being told; only its lazy variant does. */
+function instanceNorm(name: string, spatial: number, usually: boolean): Api {
   const positions = (shape: Shape) => numelOf(shape.slice(-spatial));
   return {
     kind: "module",
@@ -99,11 +89,9 @@ function instanceNorm(name: string, spatial: number): Api {
     mayBeEmpty: false,
     channelDim: (rank) => rank - spatial - 1,
     // 1.13 refuses null, which 2.x takes for 0
-    options: (random) => tracking(random, false, [0.3, 1, 0, 0.01]),
+    options: (random) => tracking(random, usually, [0.3, 1, 0, 0.01]),
     args: ({ channels }) => [channels],
-    tensors: ({ channels, options }) => trackedTensors(channels, options, false),
-    view: ({ shape }) => [1, numelOf(shape) / positions(shape), positions(shape)],
-    perWeight: ({ shape }) => numelOf(shape) / shape[shape.length - spatial - 1],
+    tensors: ({ channels, options }) => trackedTensors(channels, options, usually),
     // The running statistics are averages over the images, which PyTorch sums in an order that depends on how many there are.
     exact: (shape, result, training) => result === "output" && training && positions(shape) > 1,
   };
@@ -139,8 +127,6 @@ function trackedFunction(name: string, mode: string, like: Api): Api {
     }),
     args: (settings) => ["$input", ...statistics(settings)],
     tensors: (settings) => mentioned(settings, statistics(settings), [settings.channels]),
-    view: like.view,
-    perWeight: like.perWeight,
     exact: like.exact,
   };
 }
@@ -151,8 +137,6 @@ const groupShape = {
   ranks: [2, 3, 4, 4, 5],
   channelDim: second,
   own: (random: Random, shape: Shape) => random.pick(shape[1] > 0 ? divisors(shape[1]) : [1]),
-  view: ({ shape, own }: Settings): View => [1, shape[0] * own, numelOf(shape) / shape[0] / own],
-  perWeight: ({ shape }: Settings) => numelOf(shape) / shape[1],
 };
 
 /** The last `own` dimensions are normalized over. */
@@ -160,8 +144,6 @@ const rowShape = {
   ranks: [1, 2, 2, 3, 4],
   channelDim: (rank: number) => rank - 1,
   own: (random: Random, shape: Shape) => 1 + random.below(Math.min(3, shape.length)),
-  view: ({ shape, own }: Settings): View => [1, numelOf(shape.slice(0, -own)), numelOf(shape.slice(-own))],
-  perWeight: ({ shape, own }: Settings) => numelOf(shape.slice(0, -own)),
 };
 
 /** The promised channels are the last dimension. */
@@ -198,11 +180,6 @@ function rowFunction(name: string, learned: readonly string[]): Api {
   };
 }
 
-const rootMeanSquare = {
-  uncentred: true,
-  eps: (dtype: Dtype) => (dtype === "float32" ? 2 ** -23 : 2 ** -52),
-};
-
 const responseShape = {
   ranks: [3, 4, 4, 5],
   channelDim: second,
@@ -215,14 +192,13 @@ const responseShape = {
   tensors: () => ({}),
   // their fourth power is computed
   largest: 9,
-  terms: ({ shape, own, options }: Settings, step: Step) =>
-    responseTerms(step, shape, own, { alpha: 1e-4, beta: 0.75, k: 1, ...(options as object) }),
 };
 
 const batch1d = batchNorm("BatchNorm1d", [2, 2, 3]);
 const batch2d = batchNorm("BatchNorm2d", [4]);
 const batch3d = batchNorm("BatchNorm3d", [5]);
-const instances = [1, 2, 3].map((spatial) => instanceNorm(`InstanceNorm${spatial}d`, spatial));
+const instances = (usually: boolean) =>
+  [1, 2, 3].map((spatial) => instanceNorm(`InstanceNorm${spatial}d`, spatial, usually));
 
 /** The lazy variant of a layer: the channels are not given. PyTorch's takes them from dimension 1, with a batch or without. */
 const lazy = (api: Api): Api => ({
@@ -236,8 +212,8 @@ export const APIS: readonly Api[] = [
   batch1d,
   batch2d,
   batch3d,
-  ...instances,
-  ...[batch1d, batch2d, batch3d, ...instances].map(lazy),
+  ...instances(false),
+  ...[batch1d, batch2d, batch3d, ...instances(true)].map(lazy),
   {
     kind: "module",
     name: "GroupNorm",
@@ -250,10 +226,10 @@ export const APIS: readonly Api[] = [
     tensors: ({ channels, options }) => affineTensors(options.affine !== false, [channels]),
   },
   rowModule("LayerNorm", ["weight", "bias"]),
-  { ...rowModule("RMSNorm", ["weight"]), ...rootMeanSquare },
+  rowModule("RMSNorm", ["weight"]),
   { kind: "module", name: "LocalResponseNorm", ...responseShape, args: ({ own }) => [own] },
   trackedFunction("batch_norm", "training", { ...batch2d, ranks: [2, 3, 4, 5] }),
-  trackedFunction("instance_norm", "use_input_stats", { ...instances[1], ranks: [4] }),
+  trackedFunction("instance_norm", "use_input_stats", { ...instances(false)[1], ranks: [4] }),
   {
     kind: "function",
     name: "group_norm",
@@ -266,7 +242,7 @@ export const APIS: readonly Api[] = [
     tensors: (settings) => mentioned(settings, [], [settings.channels]),
   },
   rowFunction("layer_norm", ["weight", "bias"]),
-  { ...rowFunction("rms_norm", ["weight"]), ...rootMeanSquare },
+  rowFunction("rms_norm", ["weight"]),
   { kind: "function", name: "local_response_norm", ...responseShape, args: ({ own }) => ["$input", own] },
   {
     kind: "function",
@@ -282,7 +258,5 @@ export const APIS: readonly Api[] = [
     tensors: () => ({}),
     // their cube and its derivative are computed
     largest: 10,
-    terms: ({ options: { p = 2, dim }, shape }, step) =>
-      lengthTerms(step, shape, Number(p), dim === 0 ? 0 : shape.length - 1),
   },
 ];

@@ -2,7 +2,9 @@
  * A case of the live comparison: what is called, with which tensors, for how many steps.
  */
 
-export type Dtype = "float32" | "float64";
+import type { Exact } from "../nn/norm-rule.ts";
+
+export type Dtype = "float32" | "float64" | "float16" | "bfloat16";
 export type Json = number | boolean | string | null | readonly Json[];
 
 /** How a tensor lies in memory: a whole block, its dimensions permuted, then every `step`-th element from `start` on along `dim`. */
@@ -11,7 +13,7 @@ export interface Layout {
   readonly slice: readonly [dim: number, start: number, step: number];
 }
 
-/** Numbers in their logical order; int64 ones as plain numbers. */
+/** Numbers in their logical order; those of float16 and bfloat16 as the float32 that they are. */
 export interface Values {
   readonly dtype: Dtype | "int64";
   readonly shape: readonly number[];
@@ -23,6 +25,8 @@ export interface Step {
   readonly training: boolean;
   readonly input: Values;
   readonly gradOutput: Values;
+  /** differentiate once more: the upstream gradient of the input's own */
+  readonly gradTwice?: Values;
 }
 
 /** Names are PyTorch's. Among the arguments of a function "$input", "$weight" … stand for tensors. */
@@ -36,11 +40,18 @@ export interface Case {
   readonly steps: readonly Step[];
 }
 
-/** What came out of every step until an error: output, gradInput, gradWeight, gradBias, running_mean … */
+/**
+ * What came out of every step until an error: output, gradInput, gradWeight, gradBias, runningMean … Steps that differentiate twice have of gradInput's product with
+ * gradTwice the gradients twiceInput, twiceWeight and twiceGradOutput.
+ */
 export interface Outcome {
   readonly steps: readonly Readonly<Record<string, Values>>[];
   readonly error: string | null;
 }
+
+/** Whether it has 16 bits. */
+export const isReduced = (dtype: string): dtype is "float16" | "bfloat16" =>
+  dtype === "float16" || dtype === "bfloat16";
 
 export const numelOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
@@ -71,3 +82,6 @@ export function blockOf({ shape, data, dtype, layout }: Values): Values {
   }
   return { dtype, shape: sizes, data: block };
 }
+
+/** The exact results of a step, by their names. */
+export type Truth = Readonly<Record<string, Exact>>;

@@ -1,5 +1,5 @@
-import { F, nn, type Tensor, tensor, tidy } from "evenkeel";
-import { blockOf, type Case, camel, type Json, type Outcome, type Values } from "./case.ts";
+import { autograd, F, nn, type Tensor, tensor, tidy } from "evenkeel";
+import { blockOf, type Case, camel, isReduced, type Json, type Outcome, type Values } from "./case.ts";
 
 type Layer = nn.Module & { zeroGrad(): void };
 // biome-ignore lint/suspicious/noExplicitAny: a case names what it calls
@@ -12,8 +12,8 @@ export function exists(kind: Case["kind"], name: string): boolean {
 
 /** Values as a tensor with their layout. */
 function tensorOf(values: Values): Tensor {
-  const { shape, data } = blockOf(values);
-  const x = tensor(data, { shape });
+  const { shape, data, dtype } = blockOf(values);
+  const x = tensor(data, { shape }).to(dtype);
   if (!values.layout) return x;
   const { permute, slice } = values.layout;
   const [dim, start, step] = slice;
@@ -23,7 +23,7 @@ function tensorOf(values: Values): Tensor {
 const valuesOf = (x: Tensor): Values => ({
   dtype: x.dtype as Values["dtype"],
   shape: x.shape,
-  data: x.toTypedArray() as Values["data"],
+  data: (isReduced(x.dtype) ? x.float() : x).toTypedArray() as Values["data"],
 });
 
 function build({ kind, name, args, options, state }: Case): {
@@ -61,6 +61,20 @@ function build({ kind, name, args, options, state }: Case): {
   };
 }
 
+/** gradInput, and the gradients of its product with `upstream`. */
+function twice(x: Tensor, y: Tensor, g: Tensor, upstream: Tensor, learned: [string, Tensor][]): Record<string, Values> {
+  const [gradInput] = autograd.grad([y], [x], { gradOutputs: [g], createGraph: true }) as [Tensor];
+  const weight = learned.find(([key]) => key === "weight")?.[1];
+  const wanted: Record<string, Tensor> = { input: x, grad_output: g, ...(weight && { weight }) };
+  const found = autograd.grad([gradInput], Object.values(wanted), { gradOutputs: [upstream], allowUnused: true });
+  const results: Record<string, Values> = { gradInput: valuesOf(gradInput) };
+  for (const [i, key] of Object.keys(wanted).entries()) {
+    const each = found[i];
+    if (each) results[camel(`twice_${key}`)] = valuesOf(each);
+  }
+  return results;
+}
+
 /** What evenkeel makes of a case on the backend that computes now. */
 export function runOurs(item: Case): Outcome {
   return tidy(() => runAll(item));
@@ -70,11 +84,13 @@ function runAll(item: Case): Outcome {
   const steps: Record<string, Values>[] = [];
   try {
     const { forward, learned, buffers } = build(item);
-    for (const { input, gradOutput, training } of item.steps) {
+    for (const { input, gradOutput, gradTwice, training } of item.steps) {
       const x = tensorOf(input).requiresGrad_();
       const output = forward(x, training);
       const results: Record<string, Values> = { output: valuesOf(output) };
-      output.backward(tensorOf(gradOutput));
+      const g = tensorOf(gradOutput);
+      if (gradTwice) Object.assign(results, twice(x, output, g.requiresGrad_(), tensorOf(gradTwice), learned()));
+      else output.backward(g);
       if (x.grad) results.gradInput = valuesOf(x.grad);
       for (const [key, { grad }] of learned()) {
         if (grad) results[camel(`grad_${key}`)] = valuesOf(grad);

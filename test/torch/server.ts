@@ -1,8 +1,14 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
-import { blockOf, type Case, camel, numelOf, type Outcome, type Values } from "./case.ts";
+import { blockOf, type Case, camel, numelOf, type Outcome, type Truth, type Values } from "./case.ts";
 
-const ARRAYS = { float32: Float32Array, float64: Float64Array, int64: BigInt64Array };
+const ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Float32Array,
+  bfloat16: Float32Array,
+  int64: BigInt64Array,
+};
 
 /** Bytes before the JSON: the lengths of both parts. */
 const HEAD = 8;
@@ -11,6 +17,10 @@ interface Written {
   dtype: keyof typeof ARRAYS;
   shape: number[];
   offset: number;
+}
+
+function named<From, To>(step: Record<string, From>, read: (from: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(step).map(([name, value]) => [camel(name), read(value)]));
 }
 
 /** A Python that can import torch, or undefined. Debian's comes first: another one on the path seldom sees Debian's packages. */
@@ -66,8 +76,8 @@ export class Torch {
     }
   }
 
-  /** What PyTorch makes of a case. */
-  async run(item: Case): Promise<Outcome> {
+  /** The message for a case, and what reads a tensor of the answer. */
+  private async ask(item: Case, truth: boolean) {
     const parts: Uint8Array[] = [];
     let offset = 0;
     const write = (values: Values) => {
@@ -81,8 +91,14 @@ export class Torch {
     const json = Buffer.from(
       JSON.stringify({
         ...item,
+        truth,
         state: Object.fromEntries(Object.entries(item.state).map(([key, values]) => [key, write(values)])),
-        steps: item.steps.map((step) => ({ ...step, input: write(step.input), gradOutput: write(step.gradOutput) })),
+        steps: item.steps.map(({ training, input, gradOutput, gradTwice }) => ({
+          training,
+          input: write(input),
+          gradOutput: write(gradOutput),
+          gradTwice: gradTwice && write(gradTwice),
+        })),
       }),
     );
     const head = Buffer.alloc(HEAD);
@@ -90,18 +106,29 @@ export class Torch {
     head.writeUInt32LE(offset, 4);
     const answer = this.next();
     this.process.stdin.write(Buffer.concat([head, json, ...parts]));
-    const [{ steps, error }, bytes] = (await answer) as unknown as [
-      { steps: Record<string, Written>[]; error: string | null },
-      ArrayBuffer,
-    ];
+    const [message, bytes] = await answer;
     const read = ({ dtype, shape, offset }: Written): Values => ({
       dtype,
       shape,
       data: new ARRAYS[dtype](bytes, offset, numelOf(shape)),
     });
-    const named = (step: Record<string, Written>) =>
-      Object.fromEntries(Object.entries(step).map(([name, written]) => [camel(name), read(written)]));
-    return { steps: steps.map(named), error };
+    return { message: message as unknown, read };
+  }
+
+  /** What PyTorch makes of a case. */
+  async run(item: Case): Promise<Outcome> {
+    const { message, read } = await this.ask(item, false);
+    const { steps, error } = message as { steps: Record<string, Written>[]; error: string | null };
+    return { steps: steps.map((step) => named(step, read)), error };
+  }
+
+  /** What a case comes to exactly. */
+  async truth(item: Case): Promise<Truth[]> {
+    const { message, read } = await this.ask(item, true);
+    const { steps } = message as { steps: Record<string, { high: Written; rest: Written; term: number }>[] };
+    return steps.map((step) =>
+      named(step, ({ high, rest, term }) => ({ high: read(high).data, rest: read(rest).data, term })),
+    );
   }
 
   close(): void {

@@ -32,16 +32,20 @@ function momentsByChannel(
     }
     const average = count === 0 ? 0 : round(single, sum / count);
     let squares = 0;
+    let deviations = 0;
     for (let n = 0; n < outer; n++) {
       const row = first + (n * channels + c) * inner;
       for (let i = 0; i < inner; i++) {
         const deviation = round(single, v[row + i] - average);
         squares += round(single, deviation * deviation);
+        deviations += deviation;
       }
     }
-    v[m + c] = average;
-    v[l + c] = average - v[m + c];
-    v[s + c] = squares;
+    // What the mean was off by is what the deviations add up to (Chan, Golub & LeVeque 1983).
+    const off = single || !Number.isFinite(deviations) || count === 0 ? 0 : deviations / count;
+    v[m + c] = average + off;
+    v[l + c] = single ? 0 : average + off - v[m + c];
+    v[s + c] = squares - off * deviations;
   }
 }
 

@@ -22,7 +22,8 @@ function lazy<T extends NormBase>(
   // For the compiler one of them stands for all.
   class Lazy extends (Layer as unknown as typeof BatchNorm1d) {
     constructor(options: NormOptions = {}) {
-      super(0, options);
+      // PyTorch's lazy layers all learn and track, instance norm's too
+      super(0, { affine: true, trackRunningStats: true, ...options });
       const { dtype } = options;
       if (this.weight) this.weight = new UninitializedParameter(dtype);
       if (this.bias) this.bias = new UninitializedParameter(dtype);
@@ -131,11 +132,12 @@ export class LazyBatchNorm2d extends lazy(BatchNorm2d) {}
 export class LazyBatchNorm3d extends lazy(BatchNorm3d) {}
 
 /**
- * An InstanceNorm1d that takes its number of channels from its first input; see LazyBatchNorm1d. As torch.nn.LazyInstanceNorm1d.
+ * An InstanceNorm1d that takes its number of channels from its first input; see LazyBatchNorm1d. Unlike InstanceNorm1d it learns weight and bias and
+ * tracks running statistics unless told not to. As torch.nn.LazyInstanceNorm1d.
  * @example
  * ```ts
  * import { nn, randn } from "evenkeel";
- * const layer = new nn.LazyInstanceNorm1d({ affine: true });
+ * const layer = new nn.LazyInstanceNorm1d();
  * layer.forward(randn([2, 5, 3]));
  * layer.weight!.shape; // => [5]
  * ```
@@ -143,7 +145,7 @@ export class LazyBatchNorm3d extends lazy(BatchNorm3d) {}
 export class LazyInstanceNorm1d extends lazy(InstanceNorm1d) {}
 
 /**
- * An InstanceNorm2d that takes its number of channels from its first input; see LazyBatchNorm1d. As torch.nn.LazyInstanceNorm2d.
+ * An InstanceNorm2d that takes its number of channels from its first input; see LazyInstanceNorm1d. As torch.nn.LazyInstanceNorm2d.
  * @example
  * ```ts
  * import { nn, randn } from "evenkeel";
@@ -155,11 +157,11 @@ export class LazyInstanceNorm1d extends lazy(InstanceNorm1d) {}
 export class LazyInstanceNorm2d extends lazy(InstanceNorm2d) {}
 
 /**
- * An InstanceNorm3d that takes its number of channels from its first input; see LazyBatchNorm1d. As torch.nn.LazyInstanceNorm3d.
+ * An InstanceNorm3d that takes its number of channels from its first input; see LazyInstanceNorm1d. As torch.nn.LazyInstanceNorm3d.
  * @example
  * ```ts
  * import { nn, randn } from "evenkeel";
- * const layer = new nn.LazyInstanceNorm3d({ affine: true });
+ * const layer = new nn.LazyInstanceNorm3d({ affine: false });
  * layer.forward(randn([2, 5, 3, 3, 2]));
  * layer.numFeatures; // => 5
  * ```

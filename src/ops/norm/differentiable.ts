@@ -1,3 +1,4 @@
+import { noGrad } from "../../autograd/mode.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { add, div, mul, neg, sub } from "../arithmetic.ts";
 import { eq, where } from "../compare.ts";
@@ -69,7 +70,10 @@ function byOwnMoments(parts: readonly Part[], h: readonly (Tensor | null)[], mom
   };
   const seen = parts.map(({ x, positions }) => reshape(x, positions.view));
   const mean = centred ? average(seen.map(counted)) : null;
-  const deviations = mean ? seen.map((x) => sub(x, mean)) : seen;
+  const near = mean ? seen.map((x) => sub(x, mean)) : seen;
+  // What rounding the mean lost is a constant, and shows in the average of the deviations.
+  const rest = centred ? noGrad(() => average(near.map(counted))) : null;
+  const deviations = rest ? near.map((x) => sub(x, rest)) : near;
   const invstd = inverseRoot(average(deviations.map(square).map(counted)), moments);
   const normalized = deviations.map((x) => mul(x, invstd));
   const slope = average(h.map((each, i) => each && mul(each, normalized[i])));
