@@ -40,6 +40,9 @@ export default defineConfig({
     hookTimeout: 30_000,
     maxWorkers: availableParallelism(),
     silent: "passed-only",
+    reporters: ["default", "./test/package/parity-reporter.ts"],
+    // names of tests are whole: PARITY.md names them
+    chaiConfig: { truncateThreshold: 0 },
     projects: [
       project("reference", onEveryBackend, { EVENKEEL_BACKEND: "reference" }),
       project("wasm-base", onEveryBackend, { EVENKEEL_BACKEND: "wasm", EVENKEEL_SIMD: "base" }),

@@ -8,7 +8,7 @@ import { ROW_NORMS } from "./row-norms.ts";
 export const ROWS: readonly Row[] = [...BATCH_NORMS, ...INSTANCE_NORMS, ...ROW_NORMS, ...FUNCTIONS];
 
 /** The tests that run golden files. */
-const RUNS = { norm: "nn/norm", norm_more: "nn/norm-more", layouts: "nn/norm-layouts", print: "nn/printing" };
+export const RUNS = { norm: "nn/norm", norm_more: "nn/norm-more", layouts: "nn/norm-layouts", print: "nn/printing" };
 
 const sources = new Map<string, string>();
 const source = (path: string) => {

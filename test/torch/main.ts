@@ -9,6 +9,7 @@ import { compare, type Finding } from "./compare.ts";
 import { exists, runOurs } from "./ours.ts";
 import { caseOf, drawPlan, type Plan } from "./plan.ts";
 import { reproduce } from "./reproduce.ts";
+import { recordRun } from "./runs.ts";
 import { findPython, Torch } from "./server.ts";
 import { shrink } from "./shrink.ts";
 
@@ -22,7 +23,8 @@ const USAGE = `npm run test:torch -- [options]
   --api NAME     only this one, by PyTorch's name, such as BatchNorm2d or layer_norm
   --case N       only the case of this number
   --python P     a Python that has PyTorch (Debian's, else the one on the path)
-  --failures N   stop after so many that differ (1)`;
+  --failures N   stop after so many that differ (1)
+  --record       note the run in test/torch/runs.json, on which PARITY.md's versions rest`;
 
 interface Options {
   cases: number;
@@ -33,6 +35,7 @@ interface Options {
   first: number;
   python: string | undefined;
   failures: number;
+  record: boolean;
 }
 
 function stop(message: string, code: number): never {
@@ -42,8 +45,11 @@ function stop(message: string, code: number): never {
 
 function readOptions(): Options {
   const names = ["cases", "seed", "time", "backend", "api", "case", "python", "failures"] as const;
-  const options = Object.fromEntries(names.map((name) => [name, { type: "string" as const }]));
-  let values: Partial<Record<(typeof names)[number], string>>;
+  const options = {
+    ...Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
+    record: { type: "boolean" as const },
+  };
+  let values: Partial<Record<(typeof names)[number], string>> & { record?: boolean };
   try {
     values = parseArgs({ options }).values as typeof values;
   } catch (error) {
@@ -69,6 +75,7 @@ function readOptions(): Options {
     first,
     python: values.python ?? findPython(),
     failures: whole("failures", 1),
+    record: values.record === true,
   };
 }
 
@@ -168,12 +175,15 @@ class Tally {
   cases = 0;
   differences = 0;
   errors = 0;
+  /** how many cases of each API */
+  readonly apis: Record<string, number> = {};
   /** cases of which the exact result judged something, by dtype */
   private readonly exact = new Map<string, number>();
   private readonly rows = new Map<string, Row>();
 
   add(plan: Plan, number: number, compared: readonly Compared[]): void {
     this.cases++;
+    this.apis[plan.api] = (this.apis[plan.api] ?? 0) + 1;
     const all = compared.flatMap(({ findings }) => findings);
     if (all.some(({ verdict }) => verdict === "differs")) this.differences++;
     if (all.some(({ kind }) => kind === "error")) this.errors++;
@@ -238,6 +248,8 @@ async function main(): Promise<void> {
   if (process.stdout.isTTY) process.stdout.write("\r".padEnd(60) + "\r");
   tally.print();
   console.log(`\n${tally.cases} cases, ${tally.differences} differences`);
+  if (options.record)
+    recordRun({ torch: await torch.version, seed: options.seed, backends: options.backends, ...tally });
   process.exitCode = tally.differences > 0 ? 1 : 0;
 }
 

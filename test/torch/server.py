@@ -172,7 +172,7 @@ def exactly(case, data):
     numpy = lambda written: wide.tensor(written).numpy()
     state = {k: v.detach().numpy() for k, v in wide.state.items()}
     first = case["steps"][0]["input"]
-    truth = Truth(case["name"], case["args"], case["options"], state, first["dtype"] == "float64", is_copied(wide.tensor(first)))
+    truth = Truth(case["name"], case["args"], case["options"], state, first["dtype"] == "float64", is_copied(wide.tensor(first), first["dtype"]))
     for step in case["steps"]:
         twice = numpy(step["gradTwice"]) if "gradTwice" in step else None
         results, terms = truth.step(numpy(step["input"]), numpy(step["gradOutput"]), step["training"], twice)
@@ -182,9 +182,9 @@ def exactly(case, data):
     return {"steps": steps, "error": None}, blob
 
 
-def is_copied(x):
-    """Whether it lies neither row-major nor channels-last."""
-    return not (x.is_contiguous() or (x.ndim > 2 and x.movedim(1, -1).is_contiguous()))
+def is_copied(x, dtype):
+    """Whether it is converted, or lies neither row-major nor channels-last."""
+    return dtype in ("float16", "bfloat16") or not (x.is_contiguous() or (x.ndim > 2 and x.movedim(1, -1).is_contiguous()))
 
 
 def exact(x, term, blob):

@@ -4,7 +4,7 @@ import { heap } from "../heap.ts";
 import { normalizeByChannelGrad } from "./channel-grad.ts";
 import { elementwiseKernels } from "./elementwise.ts";
 import { fma, round } from "./math.ts";
-import { rowKernels } from "./rows.ts";
+import { correction, rowKernels } from "./rows.ts";
 import { floats, position } from "./views.ts";
 
 function momentsByChannel(
@@ -41,8 +41,7 @@ function momentsByChannel(
         deviations += deviation;
       }
     }
-    // What the mean was off by is what the deviations add up to (Chan, Golub & LeVeque 1983).
-    const off = single || !Number.isFinite(deviations) || count === 0 ? 0 : deviations / count;
+    const off = single ? 0 : correction(deviations, count);
     v[m + c] = average + off;
     v[l + c] = single ? 0 : average + off - v[m + c];
     v[s + c] = squares - off * deviations;

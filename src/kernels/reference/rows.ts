@@ -6,6 +6,14 @@ import { floats, position } from "./views.ts";
  * Normalization by rows: layer, group and RMS norm. Everything in float64, rounded once.
  */
 
+/**
+ * What a mean was off by is what the deviations from it add up to (Chan, Golub & LeVeque 1983): in float64 that is nearly exact. 0 where that says
+ * nothing, of infinite values or of none.
+ */
+export function correction(deviations: number, count: number): number {
+  return count > 0 && Number.isFinite(deviations) ? deviations / count : 0;
+}
+
 function momentsByRow(
   dtype: FloatDType,
   mean: Pointer,
@@ -25,12 +33,17 @@ function momentsByRow(
     if (mean !== 0) for (let i = row; i < row + length; i++) sum += v[i];
     const average = sum / length;
     let squares = 0;
-    for (let i = row; i < row + length; i++) squares += (v[i] - average) ** 2;
-    if (mean !== 0) {
-      v[m + r] = average;
-      v[l + r] = average - v[m + r];
+    let deviations = 0;
+    for (let i = row; i < row + length; i++) {
+      squares += (v[i] - average) ** 2;
+      deviations += v[i] - average;
     }
-    v[s + r] = 1 / Math.sqrt(squares / length + eps);
+    const off = mean === 0 ? 0 : correction(deviations, length);
+    if (mean !== 0) {
+      v[m + r] = average + off;
+      v[l + r] = average + off - v[m + r];
+    }
+    v[s + r] = 1 / Math.sqrt((squares - off * deviations) / length + eps);
   }
 }
 
