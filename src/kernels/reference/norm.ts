@@ -44,7 +44,7 @@ function momentsByChannel(
     const off = single ? 0 : correction(deviations, count);
     v[m + c] = average + off;
     v[l + c] = single ? 0 : average + off - v[m + c];
-    v[s + c] = squares - off * deviations;
+    v[s + c] = off === 0 ? squares : squares - off * deviations;
   }
 }
 

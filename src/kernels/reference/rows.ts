@@ -43,7 +43,7 @@ function momentsByRow(
       v[m + r] = average + off;
       v[l + r] = average + off - v[m + r];
     }
-    v[s + r] = 1 / Math.sqrt((squares - off * deviations) / length + eps);
+    v[s + r] = 1 / Math.sqrt((off === 0 ? squares : squares - off * deviations) / length + eps);
   }
 }
 
