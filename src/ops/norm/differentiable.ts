@@ -71,8 +71,8 @@ function byOwnMoments(parts: readonly Part[], h: readonly (Tensor | null)[], mom
   const seen = parts.map(({ x, positions }) => reshape(x, positions.view));
   const mean = centred ? average(seen.map(counted)) : null;
   const near = mean ? seen.map((x) => sub(x, mean)) : seen;
-  // What rounding the mean lost is a constant, and shows in the average of the deviations.
-  const rest = centred ? noGrad(() => average(near.map(counted))) : null;
+  // What rounding the mean lost is a constant, and shows in the average of the deviations; not worth another exchange between ranks.
+  const rest = centred && !across ? noGrad(() => average(near.map(counted))) : null;
   const deviations = rest ? near.map((x) => sub(x, rest)) : near;
   const invstd = inverseRoot(average(deviations.map(square).map(counted)), moments);
   const normalized = deviations.map((x) => mul(x, invstd));
