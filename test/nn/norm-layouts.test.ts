@@ -174,6 +174,97 @@ describe("channels-last batch norm", () => {
     expect(x.grad?.isContiguousIn("channelsLast")).toBe(true);
   });
 
+  test.each([
+    ["InstanceNorm2d", () => new nn.InstanceNorm2d(8, { affine: true, trackRunningStats: true })],
+    ["GroupNorm", () => new nn.GroupNorm(4, 8)],
+  ] as const)("%s computes in place of the layout: no copy of input, output or upstream gradient", (_, make) => {
+    manualSeed(4);
+    const layer = make();
+    const x = images([4, 8, 16, 16]).requiresGrad_();
+    const g = images([4, 8, 16, 16]);
+    const most = (run: () => void) => {
+      const { used } = heap.usage();
+      heap.resetPeak();
+      run();
+      return heap.usage().peak - used;
+    };
+    let y = x as Tensor;
+    expect(most(() => (y = layer.forward(x)))).toBeLessThan(1.2 * x.nbytes);
+    expect(y.isContiguousIn("channelsLast")).toBe(true);
+    // group norm's input gradient is the difference of two arrays
+    const arrays = layer instanceof nn.GroupNorm ? 3 : 1;
+    expect(most(() => y.backward(g))).toBeLessThan((arrays + 0.2) * x.nbytes);
+    expect(x.grad?.isContiguousIn("channelsLast")).toBe(true);
+  });
+
+  test.each([
+    ["InstanceNorm2d", [3, 6, 5, 4], () => new nn.InstanceNorm2d(6, { affine: true, trackRunningStats: true })],
+    ["InstanceNorm3d", [2, 6, 2, 3, 4], () => new nn.InstanceNorm3d(6)],
+    ["GroupNorm", [3, 6, 5, 4], () => new nn.GroupNorm(2, 6)],
+    ["GroupNorm of one group", [3, 6, 5, 4], () => new nn.GroupNorm(1, 6, { affine: false })],
+    ["GroupNorm, 3-D", [2, 6, 2, 3, 4], () => new nn.GroupNorm(3, 6)],
+  ] as const)(
+    "%s gives what it gives of the contiguous copy, in training, evaluation and second derivatives",
+    (_, shape, make) => {
+      manualSeed(5);
+      const memoryFormat = shape.length === 5 ? "channelsLast3d" : "channelsLast";
+      const [x, g, v] = [randn([...shape]).add(3), randn([...shape]), randn([...shape])];
+      const run = (a: Tensor) => {
+        const layer = make();
+        for (const p of layer.parameters()) p.detach().copy_(tensor([0.5, -1, 2, 1, 3, 0.1]));
+        a.requiresGrad_();
+        const y = layer.forward(a);
+        y.backward(g);
+        const first = [y, a.grad?.clone() ?? null, ...layer.parameters().map((p) => p.grad?.clone() ?? null)];
+        const [gx] = autograd.grad([layer.forward(a)], [a], { gradOutputs: [g], createGraph: true });
+        const [ggx] = autograd.grad([(gx as Tensor).mul(v).sum()], [a]);
+        return [...first, gx, ggx, ...layer.buffers(), layer.eval().forward(a)];
+      };
+      const last = run(x.contiguous({ memoryFormat }).detach());
+      expect(last[0]?.isContiguousIn(memoryFormat)).toBe(true);
+      for (const [i, expected] of run(x.detach()).entries()) near(last[i], expected);
+    },
+  );
+
+  test("masked statistics: padding that lies between the channels does not count", () => {
+    manualSeed(6);
+    const x = images([3, 4, 5, 2]);
+    const mask = tensor(
+      Array.from({ length: 30 }, (_, i) => i % 7 !== 3 && i % 5 !== 1),
+      { shape: [3, 5, 2] },
+    );
+    const g = images([3, 4, 5, 2]);
+    const run = (a: Tensor, memory: (t: Tensor) => Tensor) => {
+      const layer = new nn.BatchNorm2d(4);
+      // what is masked may be anything
+      const padded = memory(a.where(mask.unsqueeze(1), 1e6))
+        .detach()
+        .requiresGrad_();
+      const y = layer.forward(padded, { mask });
+      y.mul(mask.unsqueeze(1).float()).backward(g);
+      return [
+        y.where(mask.unsqueeze(1), 0),
+        padded.grad,
+        layer.weight?.grad ?? null,
+        layer.runningMean,
+        layer.runningVar,
+      ];
+    };
+    const last = run(x, (t) => t.contiguous(LAST));
+    for (const [i, expected] of run(x, (t) => t.contiguous()).entries()) near(last[i], expected);
+    // and by hand: the statistics of the counted values alone
+    const counted = x.permute([1, 0, 2, 3]).reshape([4, 30]);
+    const kept = mask.flatten().toArray() as boolean[];
+    const values = (counted.toArray() as number[][]).map((row) => row.filter((_, i) => kept[i]));
+    const means = values.map((row) => row.reduce((a, b) => a + b, 0) / row.length);
+    expect(
+      relativeError(
+        last[3]?.toTypedArray() ?? [],
+        means.map((m) => 0.1 * m),
+      ),
+    ).toBeLessThan(2e-6);
+  });
+
   test.each(["relu", "silu", null] as const)("with a residual and %s in one", (activation) => {
     manualSeed(2);
     const [x, residual, g] = [images([3, 5, 4, 3]), randn([3, 5, 4, 3]), randn([3, 5, 4, 3])];

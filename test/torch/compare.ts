@@ -41,7 +41,8 @@ const FAULTS: readonly RegExp[] = [
 ];
 
 /** What PyTorch's CPU kernels do not compute in float16 or bfloat16: there ours is only held against the exact result. */
-const NOT_COMPUTED = /not implemented for '(Half|BFloat16)'|^expected scalar type (Half|BFloat16) but found Float/;
+const NOT_COMPUTED =
+  /not implemented for '(Half|BFloat16)'|^expected scalar type (Half|BFloat16) but found Float|^mixed dtype \(CPU\)/;
 
 /** The sentences agree if PyTorch's first one is in ours. */
 function compareErrors(theirs: string | null, ours: string | null): Finding[] {

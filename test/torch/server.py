@@ -184,7 +184,7 @@ def exactly(case, data):
 
 def is_copied(x, dtype):
     """Whether it is converted, or lies neither row-major nor channels-last."""
-    return dtype in ("float16", "bfloat16") or not (x.is_contiguous() or (x.ndim > 2 and x.movedim(1, -1).is_contiguous()))
+    return dtype in ("float16", "bfloat16") or not (x.is_contiguous() or (x.ndim > 3 and x.movedim(1, -1).is_contiguous()))
 
 
 def exact(x, term, blob):

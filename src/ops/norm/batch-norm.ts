@@ -1,12 +1,12 @@
 import { isGradEnabled } from "../../autograd/mode.ts";
 import { record } from "../../autograd/record.ts";
 import { backend } from "../../kernels/registry.ts";
-import { floatDType } from "../../tensor/dtype.ts";
+import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
 import { emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { add } from "../arithmetic.ts";
 import { rsqrt } from "../pointwise.ts";
 import { differentiableGradients } from "./differentiable.ts";
-import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
+import { type Affine, byChannels, type ChannelView, channelView } from "./layout.ts";
 import { differentiableTailGrad, readByTail, type Tail, type TailSlope, tailSlope, withTail } from "./tail.ts";
 
 /** Running statistics, updated in place: running = (1 − momentum)·running + momentum·batch. */
@@ -26,35 +26,59 @@ export interface ChannelStatistics {
 
 const NO_TAIL: Tail = { residual: null, activation: null };
 
-/** y = (x − mean)·invstd·weight + bias and the tail, lying as x; no history. */
+/** Calls a kernel image by image, with the bytes that lie before the image's elements and before its channels' values. */
+function eachImage(x: Tensor, view: ChannelView, run: (elements: number, channels: number) => void): void {
+  const { images, outer, channels, inner } = view;
+  const bytes = ITEM_BYTES[x.dtype];
+  for (let i = 0; i < images; i++) run(i * outer * channels * inner * bytes, i * channels * bytes);
+}
+
+const at = (t: Tensor | null | undefined, offset: number) => (t ? t.pointer + offset : 0);
+
+/** y = (x − mean)·invstd·weight + bias and the tail, which is for a single image, lying as x; no history. */
 export function scaleAndShift(
   x: Tensor,
   { weight, bias }: Affine,
   { mean, rest, invstd }: ChannelStatistics,
   tail: Tail = NO_TAIL,
+  view = channelView(x),
 ): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
-  const { outer, channels, inner } = channelView(x);
+  const { outer, channels, inner } = view;
   const scale = weight && packed(weight);
   const shift = bias && packed(bias);
   const y = emptyAs(x);
   withTail(tail, y, (kernels) =>
-    backend().normalizeByChannel(
-      dtype,
-      y.pointer,
-      x.pointer,
-      outer,
-      channels,
-      inner,
-      mean.pointer,
-      rest?.pointer ?? 0,
-      invstd.pointer,
-      scale?.pointer ?? 0,
-      shift?.pointer ?? 0,
-      kernels,
+    eachImage(x, view, (e, c) =>
+      backend().normalizeByChannel(
+        dtype,
+        y.pointer + e,
+        x.pointer + e,
+        outer,
+        channels,
+        inner,
+        at(mean, c),
+        at(rest, c),
+        at(invstd, c),
+        at(scale, c),
+        at(shift, c),
+        kernels,
+      ),
     ),
   );
   return y;
+}
+
+/** Mean, what rounding it lost, and Σ (x − mean)² of every channel of every image, [images · channels]. */
+export function channelMoments(x: Tensor, view: ChannelView): { mean: Tensor; rest: Tensor; m2: Tensor } {
+  const dtype = floatDType(x.dtype, "batch_norm");
+  const { images, outer, channels, inner } = view;
+  const [mean, rest, m2] = Array.from({ length: 3 }, () => emptyTensor([images * channels], dtype));
+  eachImage(x, view, (e, c) => {
+    const moments = [at(mean, c), at(rest, c), at(m2, c)] as const;
+    backend().momentsByChannel(dtype, ...moments, x.pointer + e, outer, channels, inner);
+  });
+  return { mean, rest, m2 };
 }
 
 /** Which gradients of a normalization are wanted. */
@@ -83,33 +107,38 @@ export function channelGradients(
   ofBatch: boolean,
   needs: Needs,
   slope: TailSlope | null = null,
+  view = channelView(x),
 ): ChannelGradients {
   const dtype = floatDType(x.dtype, "batch_norm");
-  const { outer, channels, inner } = channelView(x);
+  const { images, outer, channels, inner } = view;
   const scale = weight && packed(weight);
   const gx = needs.x ? emptyAs(x) : null;
-  const gWeight = needs.weight ? emptyTensor([channels], dtype) : null;
-  const gBias = needs.bias ? emptyTensor([channels], dtype) : null;
+  const gWeight = needs.weight ? emptyTensor([images * channels], dtype) : null;
+  const gBias = needs.bias ? emptyTensor([images * channels], dtype) : null;
   // What nobody wants may lie where gx will: while a channel is in cache.
   const before = slope && (needs.before || !gx ? emptyAs(x) : gx);
-  backend().normalizeByChannelGrad(
-    dtype,
-    gx?.pointer ?? 0,
-    gWeight?.pointer ?? 0,
-    gBias?.pointer ?? 0,
-    g.pointer,
-    x.pointer,
-    outer,
-    channels,
-    inner,
-    mean.pointer,
-    rest?.pointer ?? 0,
-    invstd.pointer,
-    scale?.pointer ?? 0,
-    ofBatch,
+  const through =
     slope && before
       ? { activation: slope.op, p: slope.p, source: slope.source.pointer, before: before.pointer }
-      : undefined,
+      : undefined;
+  eachImage(x, view, (e, c) =>
+    backend().normalizeByChannelGrad(
+      dtype,
+      at(gx, e),
+      at(gWeight, c),
+      at(gBias, c),
+      g.pointer + e,
+      x.pointer + e,
+      outer,
+      channels,
+      inner,
+      at(mean, c),
+      at(rest, c),
+      at(invstd, c),
+      at(scale, c),
+      ofBatch,
+      through,
+    ),
   );
   if (before && before !== gx && !needs.before) before.storage.release();
   return { x: gx, weight: gWeight, bias: gBias, before: needs.before ? before : null };
@@ -135,6 +164,7 @@ function recorded(
   given: Tensor | null,
   eps: number,
   tail: Tail,
+  view: ChannelView,
 ): Tensor {
   const { mean, rest, invstd } = statistics;
   const { weight, bias } = affine;
@@ -144,18 +174,17 @@ function recorded(
     if (isGradEnabled()) {
       const again = () => (given ? batchNormEval(x, affine, mean, given, eps) : batchNormTrain(x, affine, null, eps));
       const before = activation ? differentiableTailGrad(g, tail, again()) : g;
-      const { outer, inner } = channelView(x);
       const moments = given
         ? { mean, invstd: rsqrt(add(given, eps)) }
-        : { count: outer * inner, eps, centred: true, flatIsZero: true };
-      const found = differentiableGradients([{ x, g: before, positions: channelPositions(x) }], affine, moments);
+        : { count: view.outer * view.inner, eps, centred: true, flatIsZero: true };
+      const found = differentiableGradients([{ x, g: before, positions: view.positions }], affine, moments);
       return [found.x[0], found.weight, found.bias, before];
     }
     const exact = given ? { mean, rest, invstd: exactInvstd(given, eps) } : statistics;
     const upstream = packedAs(g, x.strides);
     const slope = tailSlope(tail, y, () => scaleAndShift(x, affine, exact, { residual, activation: null }));
     const wanted = { x: needs[0], weight: needs[1], bias: needs[2], before: slope !== null && needs[3] };
-    const found = channelGradients(upstream, x, weight, exact, !given, wanted, slope);
+    const found = channelGradients(upstream, x, weight, exact, !given, wanted, slope, view);
     if (slope && slope.source !== y) slope.source.storage.release();
     if (given) exact.invstd.storage.release();
     const before = slope ? found.before : upstream;
@@ -187,44 +216,54 @@ export function batchNormTrain(
   eps: number,
   tail: Tail = NO_TAIL,
 ): Tensor {
-  const dtype = floatDType(x.dtype, "batch_norm");
   const input = byChannels(x);
-  const { outer, channels, inner } = channelView(input);
-  const statistics = {
-    mean: emptyTensor([channels], dtype),
-    rest: emptyTensor([channels], dtype),
-    invstd: emptyTensor([channels], dtype),
-  };
+  return trainView(input, channelView(input), affine, running, eps, tail);
+}
+
+/** The same of what byChannels gave: every image of the view is a batch of its own; statistics and parameters are [images · channels]. */
+export function trainView(
+  input: Tensor,
+  view: ChannelView,
+  affine: Affine,
+  running: RunningStatistics | null,
+  eps: number,
+  tail: Tail = NO_TAIL,
+): Tensor {
+  const dtype = floatDType(input.dtype, "batch_norm");
+  const { images, outer, channels, inner } = view;
+  const [mean, rest, invstd] = Array.from({ length: 3 }, () => emptyTensor([images * channels], dtype));
   const { weight, bias } = affine;
   const [scale, shift] = [weight && packed(weight), bias && packed(bias)];
   // An empty batch says nothing about the data: the running statistics stay.
   const update = outer * inner > 0 ? running : null;
   const y = emptyAs(input);
   withTail(tail, y, (kernels) =>
-    backend().batchNorm(
-      dtype,
-      y.pointer,
-      statistics.mean.pointer,
-      statistics.rest.pointer,
-      statistics.invstd.pointer,
-      update?.mean.pointer ?? 0,
-      update?.variance.pointer ?? 0,
-      input.pointer,
-      outer,
-      channels,
-      inner,
-      scale?.pointer ?? 0,
-      shift?.pointer ?? 0,
-      eps,
-      update?.momentum ?? 0,
-      kernels,
+    eachImage(input, view, (e, c) =>
+      backend().batchNorm(
+        dtype,
+        y.pointer + e,
+        at(mean, c),
+        at(rest, c),
+        at(invstd, c),
+        at(update?.mean, c),
+        at(update?.variance, c),
+        input.pointer + e,
+        outer,
+        channels,
+        inner,
+        at(scale, c),
+        at(shift, c),
+        eps,
+        update?.momentum ?? 0,
+        kernels,
+      ),
     ),
   );
   if (update) {
     update.mean.storage.version++;
     update.variance.storage.version++;
   }
-  return recorded(y, input, affine, statistics, null, eps, tail);
+  return recorded(y, input, affine, { mean, rest, invstd }, null, eps, tail, view);
 }
 
 /** Batch normalization by given statistics, over [N, C, …]: evaluation. */
@@ -245,5 +284,5 @@ export function batchNormEval(
   const y = scaleAndShift(input, affine, statistics, tail);
   // What was given may serve other calls; its root is found again in backward.
   invstd.storage.release();
-  return recorded(y, input, affine, statistics, given, eps, tail);
+  return recorded(y, input, affine, statistics, given, eps, tail, channelView(input));
 }

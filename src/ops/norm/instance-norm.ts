@@ -2,18 +2,12 @@ import { noGrad } from "../../autograd/mode.ts";
 import { reportAsOne } from "../../autograd/trace.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
-import { suggestedFormat } from "../../tensor/memory-format.ts";
 import { numelOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { filled } from "../compute.ts";
-import { contiguous, expand, reshape } from "../views.ts";
-import { batchNormTrain, type RunningStatistics } from "./batch-norm.ts";
-import type { Affine } from "./layout.ts";
-
-/** One value a channel becomes one value an image and channel: [C] to [N·C], a copy (for one channel the reshape alone would be a view). */
-function repeat(perChannel: Tensor, n: number): Tensor {
-  return reshape(contiguous(expand(reshape(perChannel, [1, -1]), [n, perChannel.numel])), [-1]);
-}
+import { reshape } from "../views.ts";
+import { batchNormTrain, type RunningStatistics, trainView } from "./batch-norm.ts";
+import { type Affine, byChannels, imageView, repeat } from "./layout.ts";
 
 /** The average over the images of what every image made of the running statistics, [N·C] to [C]: summed in order in the dtype itself, as PyTorch does. */
 function averageInto(running: Tensor, perImage: Tensor, n: number): void {
@@ -30,8 +24,8 @@ function averageInto(running: Tensor, perImage: Tensor, n: number): void {
 }
 
 /**
- * Instance normalization of [N, C, …]: batch normalization of one batch of N·C channels, so that every image and channel has moments
- * of its own. Running statistics take the average over the images. Channels-last input is copied, and the result lies as the input.
+ * Instance normalization of [N, C, …]: batch normalization in which every image and channel has moments of its own, contiguous input seen as one batch of
+ * N·C channels. Running statistics take the average over the images. The result lies as the input.
  */
 export function instanceNormTrain(x: Tensor, affine: Affine, running: RunningStatistics | null, eps: number): Tensor {
   const inputs = [x, affine.weight, affine.bias];
@@ -40,11 +34,13 @@ export function instanceNormTrain(x: Tensor, affine: Affine, running: RunningSta
 
 function normalizeImages(x: Tensor, { weight, bias }: Affine, running: RunningStatistics | null, eps: number): Tensor {
   const [n, c] = x.shape;
-  const seen = reshape(x, [1, n * c, numelOf(x.shape.slice(2))]);
+  const input = byChannels(x);
   const affine = { weight: weight && repeat(weight, n), bias: bias && repeat(bias, n) };
-  const memoryFormat = suggestedFormat(x.shape, x.strides);
-  const normalized = (statistics: RunningStatistics | null) =>
-    contiguous(reshape(batchNormTrain(seen, affine, statistics, eps), x.shape), { memoryFormat });
+  const normalized = (statistics: RunningStatistics | null) => {
+    if (!input.isContiguous) return trainView(input, imageView(input), affine, statistics, eps);
+    const seen = reshape(input, [1, n * c, numelOf(x.shape.slice(2))]);
+    return reshape(batchNormTrain(seen, affine, statistics, eps), x.shape);
+  };
   // For one image the repeated statistics would be the running ones themselves.
   if (!running || n <= 1 || x.numel === 0) return normalized(running);
   const { momentum } = running;

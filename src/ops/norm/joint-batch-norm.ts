@@ -17,7 +17,7 @@ import { square } from "../pointwise.ts";
 import { sum } from "../reduction.ts";
 import { narrow } from "../slicing.ts";
 import { reshape } from "../views.ts";
-import { channelGradients, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
+import { channelGradients, channelMoments, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
 import type { Collective } from "./collective.ts";
 import { differentiableGradients } from "./differentiable.ts";
 import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
@@ -43,13 +43,12 @@ function overChannels(mask: Tensor): Tensor {
 function writeMoments(row: Tensor, { x, mask }: JointPart): void {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
-  const [mean, rest, m2] = Array.from({ length: 3 }, () => emptyTensor([channels], dtype));
-  const moments = [mean.pointer, rest.pointer, m2.pointer] as const;
   if (!mask) {
-    backend().momentsByChannel(dtype, ...moments, x.pointer, outer, channels, inner);
-    backend().packMoments(dtype, row.pointer, ...moments, channels, outer * inner);
+    const { mean, rest, m2 } = channelMoments(x, channelView(x));
+    backend().packMoments(dtype, row.pointer, mean.pointer, rest.pointer, m2.pointer, channels, outer * inner);
     return;
   }
+  const [mean, m2] = [emptyTensor([channels], dtype), emptyTensor([channels], dtype)];
   const double = (t: Tensor) => convert(t, "float64");
   const counted = overChannels(mask);
   const sumCounted = (out: Tensor, t: Tensor) => {

@@ -1,7 +1,7 @@
 import { suggestedFormat } from "../../tensor/memory-format.ts";
 import { numelOf, type Shape } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { contiguous } from "../views.ts";
+import { contiguous, expand, reshape } from "../views.ts";
 
 /** Scale γ and shift β after normalizing; either may be absent. */
 export interface Affine {
@@ -24,11 +24,37 @@ export function byChannels(x: Tensor): Tensor {
   return x.isContiguous ? x : contiguous(x, { memoryFormat: suggestedFormat(x.shape, x.strides) });
 }
 
-/** What byChannels gave, seen in memory as [outer, channels, inner]: [N, C, positions], or channels-last [N · positions, C, 1]. */
-export function channelView(x: Tensor): { outer: number; channels: number; inner: number } {
+/** How what byChannels gave lies in memory: `images` times [outer, channels, inner], each image with moments and parameters of its own. */
+export interface ChannelView {
+  readonly images: number;
+  readonly outer: number;
+  readonly channels: number;
+  readonly inner: number;
+  readonly positions: Positions;
+}
+
+/** Batch norm's: one image, [N, C, positions] or channels-last [N · positions, C, 1]. */
+export function channelView(x: Tensor): ChannelView {
   const [n, channels] = x.shape;
-  const positions = numelOf(x.shape.slice(2));
-  return x.isContiguous ? { outer: n, channels, inner: positions } : { outer: n * positions, channels, inner: 1 };
+  const inner = numelOf(x.shape.slice(2));
+  const lies = x.isContiguous ? { outer: n, inner } : { outer: n * inner, inner: 1 };
+  return { images: 1, channels, ...lies, positions: channelPositions(x) };
+}
+
+/** Of channels-last [N, C, …], every image by itself: [positions, C, 1]. */
+export function imageView({ shape }: Tensor): ChannelView {
+  const [images, channels] = shape;
+  const positions = {
+    view: shape,
+    dims: [...shape.keys()].slice(2),
+    affine: shape.map((size, d) => (d < 2 ? size : 1)),
+  };
+  return { images, outer: numelOf(shape.slice(2)), channels, inner: 1, positions };
+}
+
+/** One value a channel becomes one value an image and channel: [C] to [N·C], a copy (for one channel the reshape alone would be a view). */
+export function repeat(perChannel: Tensor, n: number): Tensor {
+  return reshape(contiguous(expand(reshape(perChannel, [1, -1]), [n, perChannel.numel])), [-1]);
 }
 
 /** The shape in which one value a channel meets [N, C, …]. */

@@ -5,9 +5,8 @@ import { backend } from "../../kernels/registry.ts";
 import { floatDType } from "../../tensor/dtype.ts";
 import { numelOf, type Shape } from "../../tensor/shape.ts";
 import { emptyTensor, packed, type Tensor } from "../../tensor/tensor.ts";
-import { inFormatOf } from "../compute.ts";
 import { differentiableGradients } from "./differentiable.ts";
-import { type Affine, perChannel } from "./layout.ts";
+import type { Affine } from "./layout.ts";
 
 /** A normalization of every row by its own moments. */
 interface RowNorm {
@@ -19,15 +18,12 @@ interface RowNorm {
   readonly affine: Shape;
   /** false: no mean is subtracted (RMS norm) */
   readonly centred: boolean;
-  /** whether the result has the input's memory format; without, it is contiguous */
-  readonly keepsFormat: boolean;
 }
 
-function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm): Tensor {
-  const { name, shape, affine, centred, keepsFormat } = norm;
+export function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm): Tensor {
+  const { name, shape, affine, centred } = norm;
   const dtype = floatDType(x.dtype, name);
   const input = packed(x);
-  const placed = (contiguous: Tensor) => (keepsFormat ? inFormatOf(x, contiguous) : contiguous);
   const { rows } = shape;
   const length = shape.channels * shape.inner;
   const scale = weight && packed(weight);
@@ -52,7 +48,7 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm
   );
   return record(
     name,
-    placed(y),
+    y,
     [x, weight, bias],
     (g, needs) => {
       if (isGradEnabled()) {
@@ -79,7 +75,7 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm
         scale?.pointer ?? 0,
       );
       if (upstream !== g) upstream.storage.release();
-      return [gx && placed(gx), gWeight, gBias];
+      return [gx, gWeight, gBias];
     },
     weight ? [x, weight] : [x],
     [mean, rest, invstd, input === x ? null : input].filter((tensor) => tensor !== null),
@@ -91,7 +87,7 @@ function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: RowNorm
 function byLastDimensions(name: string, x: Tensor, normalizedShape: Shape, centred: boolean): RowNorm {
   const rows = numelOf(x.shape.slice(0, x.ndim - normalizedShape.length));
   const shape = { rows, groups: 1, channels: numelOf(normalizedShape), inner: 1 };
-  return { name, shape, affine: normalizedShape, centred, keepsFormat: false };
+  return { name, shape, affine: normalizedShape, centred };
 }
 
 /** Layer normalization over the last dimensions: y = (x − mean) / √(var + eps) · weight + bias. */
@@ -103,17 +99,4 @@ export function layerNorm(x: Tensor, normalizedShape: Shape, affine: Affine, eps
 export function rmsNorm(x: Tensor, normalizedShape: Shape, weight: Tensor | null, eps: number): Tensor {
   const rows = byLastDimensions("FusedRmsNormBackward0", x, normalizedShape, false);
   return rowNorm(x, { weight, bias: null }, eps, rows);
-}
-
-/** Group normalization of [N, C, …] over groups of C / groups channels with all their positions; weight and bias are [C]. */
-export function groupNorm(x: Tensor, groups: number, affine: Affine, eps: number): Tensor {
-  const [n, c] = x.shape;
-  const shape = { rows: n * groups, groups, channels: c / groups, inner: numelOf(x.shape.slice(2)) };
-  return rowNorm(x, affine, eps, {
-    name: "NativeGroupNormBackward0",
-    shape,
-    affine: perChannel(x.shape),
-    centred: true,
-    keepsFormat: true,
-  });
 }
