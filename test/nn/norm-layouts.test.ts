@@ -191,8 +191,8 @@ describe("channels-last batch norm", () => {
     let y = x as Tensor;
     expect(most(() => (y = layer.forward(x)))).toBeLessThan(1.2 * x.nbytes);
     expect(y.isContiguousIn("channelsLast")).toBe(true);
-    // group norm's input gradient is the difference of two arrays
-    const arrays = layer instanceof nn.GroupNorm ? 3 : 1;
+    // group norm takes what went through its moments off in a second array
+    const arrays = layer instanceof nn.GroupNorm ? 2 : 1;
     expect(most(() => y.backward(g))).toBeLessThan((arrays + 0.2) * x.nbytes);
     expect(x.grad?.isContiguousIn("channelsLast")).toBe(true);
   });

@@ -1,5 +1,7 @@
 import { isGradEnabled, noGrad } from "../../autograd/mode.ts";
 import { record } from "../../autograd/record.ts";
+import { backend } from "../../kernels/registry.ts";
+import { floatDType } from "../../tensor/dtype.ts";
 import { numelOf } from "../../tensor/shape.ts";
 import { packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { tidy } from "../../tensor/tidy.ts";
@@ -63,9 +65,17 @@ function byImages(x: Tensor, groups: number, { weight, bias }: Affine, eps: numb
     const [gx, products, sums] = [direct.x, direct.weight as Tensor, direct.bias as Tensor];
     const overImages = (t: Tensor) => sum(reshape(t, [images, channels]), [0]);
     const share = (t: Tensor) => mul(perChannelOf(div(groupSum(grouped(scale ? mul(t, scale) : t)), length)), invstd);
-    const throughMoments =
-      gx && scaleAndShift(x, { weight: share(products), bias: share(sums) }, statistics, undefined, view);
-    return [gx && throughMoments && sub(gx, throughMoments), weight && overImages(products), bias && overImages(sums)];
+    if (gx) {
+      const throughMoments = scaleAndShift(
+        x,
+        { weight: share(products), bias: share(sums) },
+        statistics,
+        undefined,
+        view,
+      );
+      backend().axpy(floatDType(x.dtype, NAME), gx.pointer, throughMoments.pointer, x.numel, -1);
+    }
+    return [gx, weight && overImages(products), bias && overImages(sums)];
   };
 
   return record(
