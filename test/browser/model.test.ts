@@ -63,7 +63,8 @@ test("the sample: findings and layers as tools.inspect gives them, in both langu
   expect(html.match(/<svg/g)).toHaveLength(4 * layers.length);
   const converted = await io.load(await saved("Convert to safetensors"));
   for (const [key, tensor] of Object.entries(model) as unknown as [string, Tensor][]) {
-    const bits = (of: Tensor | undefined) => Buffer.from(of?.toTypedArray().buffer ?? []);
+    const bits = (of: Tensor | undefined) =>
+      Buffer.from((of?.toTypedArray().buffer ?? new ArrayBuffer(0)) as ArrayBuffer);
     expect(bits(converted.get(key)).equals(bits(tensor)), key).toBe(true);
   }
 
