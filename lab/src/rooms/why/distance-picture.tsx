@@ -40,7 +40,7 @@ export function DistancePicture({ before, after, steps, xLabel }: DistancePictur
 export function percent(part: number): string {
   if (!Number.isFinite(part) || part > 1e6) return "∞";
   const value = part * 100;
-  if (value >= 10) return `${Math.round(value).toLocaleString("en")} %`;
+  if (value >= 10) return `${String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",")} %`;
   if (value >= 0.01) return `${Number(value.toPrecision(2))} %`;
   if (value < 1e-12) return "0 %";
   const exponent = Math.floor(Math.log10(value));

@@ -10,7 +10,9 @@ const PAPERS = [
   { key: "santurkar", href: "https://arxiv.org/abs/1805.11604" },
 ] as const;
 
-const loadValley = () => import("./valley.tsx");
+// On its way at once, since it is what the first view is about.
+const valley = import("./valley.tsx");
+const loadValley = () => valley;
 const loadSaturation = () => import("./saturation.tsx");
 
 /** Room 0: why one normalizes at all. */
