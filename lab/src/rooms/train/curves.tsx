@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { show } from "../../format.ts";
+import { grouped, show } from "../../format.ts";
 import { useText } from "../../i18n.ts";
 import { color, useTheme } from "../../settings.ts";
 import { Figure } from "../../ui/figure.tsx";
@@ -94,6 +94,16 @@ const ACCURACY_TICKS = [0, 20, 40, 60, 80, 100 * GOAL];
 const powersOfTen = (_: uPlot, ticks: number[]) =>
   ticks.map((value) => (Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
 
+/** A loss above this is lost: the curve leaves the chart at its top. */
+const MOST_LOSS = 1000;
+
+/** The powers of ten around what is shown. */
+function decades(min: number | null, max: number | null): [number, number] {
+  const low = Math.floor(Math.log10(Math.min(min ?? 1, MOST_LOSS / 10)));
+  const high = Math.ceil(Math.log10(Math.min(max ?? 10, MOST_LOSS)));
+  return [10 ** low, 10 ** Math.max(high, low + 1)];
+}
+
 function optionsOf(kind: LiveChartProps["kind"], width: number): uPlot.Options {
   const [before, after, faint, line] = (["--before", "--after", "--ink-faint", "--line"] as const).map(color);
   const axis = { stroke: faint, font: FONT, grid: { stroke: line, width: 1 }, ticks: { show: false } };
@@ -112,10 +122,10 @@ function optionsOf(kind: LiveChartProps["kind"], width: number): uPlot.Options {
     cursor: { show: false },
     scales: {
       x: { time: false, range: (_, __, max) => [0, Math.max(LEAST_STEPS, max ?? 0)] },
-      y: kind === "accuracy" ? { range: [0, 100] } : { distr: 3 },
+      y: kind === "accuracy" ? { range: [0, 100] } : { distr: 3, range: (_, min, max) => decades(min, max) },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 28, space: 70 },
+      { ...axis, grid: { show: false }, size: 28, space: 70, values: (_, ticks) => ticks.map(grouped) },
       {
         ...axis,
         size: 46,
