@@ -20,19 +20,22 @@ function layerWith(gamma: number, beta: number): nn.BatchNorm1d {
 
 const example = (y: Tensor, i: number) => (y.toTypedArray() as Float32Array)[i];
 
-test("the three steps are nn.BatchNorm1d's", async ({ visit }) => {
-  const page = await visit("layer");
-  const x = batch();
-  expect(await shown(page, "mean")).toBeCloseTo(x.mean().item(), 5);
-  expect(await shown(page, "variance")).toBeCloseTo(variance(x, undefined, { correction: 0 }).item(), 5);
-  expect(await shown(page, "y")).toBe(example(layerWith(1.5, -1).forward(x), 2));
+test.for([false, true])(
+  "the three steps are nn.BatchNorm1d's, also without isolation (%s)",
+  async (plain, { visit }) => {
+    const page = await visit("layer", { plain });
+    const x = batch();
+    expect(await shown(page, "mean")).toBeCloseTo(x.mean().item(), 5);
+    expect(await shown(page, "variance")).toBeCloseTo(variance(x, undefined, { correction: 0 }).item(), 5);
+    expect(await shown(page, "y")).toBe(example(layerWith(1.5, -1).forward(x), 2));
 
-  await page.getByLabel("Scale γ, as a number").fill("-0.5");
-  await page.getByLabel("Shift β, as a number").fill("2");
-  await page.getByLabel("Follow example").focus();
-  await page.keyboard.press("ArrowRight");
-  expect(await shown(page, "y")).toBe(example(layerWith(-0.5, 2).forward(x), 3));
-});
+    await page.getByLabel("Scale γ, as a number").fill("-0.5");
+    await page.getByLabel("Shift β, as a number").fill("2");
+    await page.getByLabel("Follow example").focus();
+    await page.keyboard.press("ArrowRight");
+    expect(await shown(page, "y")).toBe(example(layerWith(-0.5, 2).forward(x), 3));
+  },
+);
 
 test("the running statistics go step by step as the layer's", async ({ visit }) => {
   const page = await visit("layer");

@@ -8,12 +8,13 @@ import { SharingSection } from "./sharing-section.tsx";
 import { SmallSection } from "./small-section.tsx";
 import "./shapes.css";
 
-const FIRST: ShapeSettings = { kind: "batch", samples: 4, side: 3, groups: 2 };
+/** On a phone two samples are enough to see, and their cells large enough to tap. */
+const first = (): ShapeSettings => ({ kind: "batch", samples: innerWidth < 600 ? 2 : 4, side: 3, groups: 2 });
 
 /** Room 2: which places of a tensor share a mean. */
 export default function Shapes() {
   const t = useText("shapes");
-  const [settings, setSettings] = useState(FIRST);
+  const [settings, setSettings] = useState(first);
   const [wanted, choose] = useState<Cell>({ n: 0, c: 0, h: 1, w: 1 });
   const { samples, side } = settings;
   // A smaller tensor may no longer hold the place that was chosen.

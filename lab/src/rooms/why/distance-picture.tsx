@@ -12,11 +12,13 @@ interface DistancePictureProps {
 
 const [LEAST, MOST] = [1e-6, 100];
 const HEIGHT = 190;
+/** Wide enough for "10,000 %". */
+const LEFT = 58;
 
 /** How far the lowest point still is after each step, on a logarithmic scale. */
 export function DistancePicture({ before, after, steps, xLabel }: DistancePictureProps) {
   const [place, width] = useWidth<HTMLDivElement>();
-  const x = scaleLinear([0, before.length - 1], [44, Math.max(44, width - 8)]);
+  const x = scaleLinear([0, before.length - 1], [LEFT, Math.max(LEFT, width - 8)]);
   const y = scaleLog([LEAST, MOST], [HEIGHT, 10]).clamp(true);
   const draw = line<number>(
     (_, step) => x(step),
@@ -26,7 +28,7 @@ export function DistancePicture({ before, after, steps, xLabel }: DistancePictur
     <div ref={place}>
       {width > 0 && (
         <svg class="drawing" width={width} height={HEIGHT + 38} aria-hidden="true">
-          <AxisY scale={y} at={44} ticks={[1e-6, 1e-4, 1e-2, 1, 100]} gridTo={x.range()[1]} format={percent} />
+          <AxisY scale={y} at={LEFT} ticks={[1e-6, 1e-4, 1e-2, 1, 100]} gridTo={x.range()[1]} format={percent} />
           <AxisX scale={x} at={HEIGHT} ticks={8} label={xLabel} />
           <path class="curve curve-before" d={draw(before.slice(0, steps + 1)) ?? ""} />
           <path class="curve curve-after" d={draw(after.slice(0, steps + 1)) ?? ""} />
