@@ -2,6 +2,8 @@
 // npm test -- test/nn
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { install, isInstalled } from "./install.mjs";
+import { step } from "./step.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const only = process.argv.slice(2);
@@ -13,6 +15,18 @@ if (major === 20 && minor < 19) {
     `evenkeel runs on Node ${process.versions.node}, its tests need 20.19 or newer: install it and run again.`,
   );
   process.exit(1);
+}
+
+// Runs exported files in tests. 430 MB, so not among the packages that every newcomer waits for; its install script would
+// download parts for graphics cards.
+const runtimes = `${root}test/io/onnx`;
+if (!isInstalled(runtimes)) {
+  try {
+    step("installing the ONNX runtimes for the tests (npm ci)", () => install(runtimes, "--ignore-scripts"));
+  } catch (error) {
+    console.error(`\n${error.message}`);
+    process.exit(1);
+  }
 }
 
 const CHECKS = [
