@@ -11,7 +11,7 @@ interface Palette {
 }
 
 /** Below this a number does not fit on a cell. */
-const LEAST_FOR_NUMBERS = 30;
+const LEAST_FOR_NUMBERS = 25;
 
 /** Draws the scene: the places that share their statistics in colour, the numbers on their fronts. */
 export function paint(
@@ -71,7 +71,7 @@ function number(context: CanvasRenderingContext2D, box: Box, value: number, ink:
     ratio * ay,
   );
   context.fillStyle = ink;
-  context.font = `500 ${Math.min(15, unit * 0.3)}px ${color("--sans")}`;
+  context.font = `500 ${Math.min(15, Math.max(10, unit * 0.3))}px ${color("--sans")}`;
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.fillText(fixed(value, 1), unit / 2, unit / 2);

@@ -89,6 +89,7 @@ export function sceneOf(settings: ShapeSettings, view: View, width: number): Sce
   });
   boxes.sort((a, b) => b.depth - a.depth);
   const axis = (name: string, size: number) => (narrow ? name : `${name} = ${size}`);
+  const beside = ([x, y]: Point2): Point2 => [x + (view.turn > 0 ? -1 : 1) * (narrow ? 14 : 38), y];
   const start = (n: number) => n * (side + BETWEEN);
   const labels = [
     ...Array.from({ length: samples }, (_, n) => ({
@@ -97,7 +98,7 @@ export function sceneOf(settings: ShapeSettings, view: View, width: number): Sce
       sample: n,
     })),
     { text: axis("W", side), at: project([side / 2, -0.5, span[2]]) },
-    { text: axis("H", side), at: project([view.turn > 0 ? -0.9 : span[0] + 0.9, side / 2, 0]) },
+    { text: axis("H", side), at: beside(project([view.turn > 0 ? 0 : span[0], side / 2, 0])) },
     { text: axis("C", MOST.channels), at: project([view.turn > 0 ? span[0] + 0.7 : -0.7, side + 0.7, span[2] / 2]) },
   ];
   return { boxes, labels, height: unit * (bottom - top) + 24 + 44, unit };
