@@ -7,6 +7,7 @@ import "./styles/fonts.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/ui.css";
+import "./styles/content.css";
 
 // The room is on its way while the texts are.
 loadRoom[currentRoute().room]().catch(() => {});

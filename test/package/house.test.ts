@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
-const CODE = /\.(ts|mjs|js|py)$/;
+const CODE = /\.(tsx?|css|mjs|js|py)$/;
 
 function codeUnder(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
