@@ -1,10 +1,10 @@
 import { lanes, madd, pack, packedTile, storeCorner, TILE_BYTES, TILE_ROWS, tile } from "./tile";
 
-/** Steps of k between two visits of the output: a sliver of b is then 8 KiB and stays in the first cache. */
-const BLOCK_K: usize = 256;
-/** Rows of a packed at a time: 96 KiB in the second cache. */
+/** Steps of k between two visits of the output: a sliver of b is then 16 KiB and stays in the first cache. */
+const BLOCK_K: usize = 512;
+/** Rows of a packed at a time: 192 KiB in the second cache. */
 const BLOCK_M: usize = 96;
-/** Bytes of b's row packed at a time: 512 float32, a panel of 512 KiB. */
+/** Bytes of b's row packed at a time: 512 float32, a panel of 1 MiB. */
 const BLOCK_N_BYTES: usize = 2048;
 /** Up to this many columns a is read where it lies: packing would cost more than it saves. */
 const DIRECT_COLUMNS: usize = 128;

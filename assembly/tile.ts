@@ -106,7 +106,8 @@ export function packedTile<T>(k: usize, a: usize, b: usize, out: usize, outRow: 
   storeRow<T>(out, c30, c31, accumulate);
 }
 
-function storeRow<T>(out: usize, low: v128, high: v128, accumulate: bool): void {
+/** One row of a tile, written or added. */
+export function storeRow<T>(out: usize, low: v128, high: v128, accumulate: bool): void {
   if (accumulate) {
     low = v128.add<T>(low, v128.load(out));
     high = v128.add<T>(high, v128.load(out, 16));
@@ -142,12 +143,26 @@ export function pack<T>(out: usize, x: usize, lane: usize, step: usize, count: u
   const perVector: usize = 16 / sizeof<T>();
   const rowBytes: usize = width * sizeof<T>();
   for (let first: usize = 0; first < count; first += width) {
+    if (rowBytes === TILE_BYTES && lane === sizeof<T>() && first + width <= count) {
+      packRows(out, x + first * lane, step, k);
+      out += rowBytes * k;
+      continue;
+    }
     for (let half: usize = 0; half < width; half += perVector) {
       const from = first + half;
       const valid = from < count ? min(perVector, count - from) : 0;
       packVector<T>(out + half * sizeof<T>(), rowBytes, x + from * lane, lane, step, valid, k);
     }
     out += rowBytes * k;
+  }
+}
+
+/** A sliver of b whose columns lie side by side: both vectors of a row together, so that each line of memory is fetched once or twice, not four times. */
+function packRows(out: usize, x: usize, step: usize, k: usize): void {
+  for (const end = out + k * TILE_BYTES; out < end; out += TILE_BYTES) {
+    v128.store(out, v128.load(x));
+    v128.store(out, v128.load(x, 16), 16);
+    x += step;
   }
 }
 

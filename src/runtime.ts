@@ -117,7 +117,7 @@ export function getNumThreads(): number {
 
 /**
  * Chooses whether 3×3 convolutions of float32 with stride 1 may be computed by Winograd's algorithm F(4×4, 3×3) (Lavin and Gray 2015), which needs a quarter of the
- * multiplications. It is used where it is faster, in both directions; its rounding errors are two to four times those of plain sums, and an infinite or NaN input spreads over
+ * multiplications. It is used where it is faster, in both directions; its rounding errors are two to three times those of plain sums (docs/convolution.md), and an infinite or NaN input spreads over
  * its 4×4 tile of outputs. At the start it is on, unless the environment variable EVENKEEL_WINOGRAD is "off". The plain TypeScript kernels never use it.
  *
  * @example

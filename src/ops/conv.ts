@@ -284,7 +284,8 @@ export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, opti
 }
 
 /**
- * 2-D convolution (cross-correlation), as torch.nn.functional.conv2d.
+ * 2-D convolution (cross-correlation), as torch.nn.functional.conv2d. In float32 a 3×3 kernel of stride 1 goes by Winograd's algorithm where that is faster: errors of at most 1.4e-6
+ * of the largest output in docs/convolution.md, two to three times those of plain sums, which `setWinograd(false)` gives.
  *
  * @param input [N, in, height, width] or [in, height, width]
  * @param weight [out, in / groups, kernel height, kernel width]
