@@ -54,12 +54,7 @@ export function ModesSection({ settings, running }: ModesProps) {
           </Figure>
           <div class="column">
             <dl class="stats">
-              <Stat
-                name="apart"
-                label={t("modes.apart")}
-                value={fixed(apart, 4)}
-                mark={apart > 0.5 ? "bad" : undefined}
-              />
+              <Stat name="apart" label={t("modes.apart")} value={fixed(apart, 4)} />
             </dl>
             <p class="say">{t(hasFound(running, settings) ? "modes.near" : "modes.far")}</p>
             <h3>{t("modes.companyTitle", { value: show(x[chosen]) })}</h3>
