@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect } from "vitest";
+import { afterAll, expect, vi } from "vitest";
 
 const has = (command: string) => spawnSync(command, ["--version"]).status === 0;
 
@@ -13,7 +13,9 @@ export const launchers = ["mpirun", "mpiexec.hydra"].filter(has);
 /** Why tests that need ranks are skipped, or "". Continuous integration has to have what they need. */
 export const lacking = launchers.includes("mpirun") ? "" : "mpirun is missing: apt-get install openmpi-bin libopenmpi3";
 if (lacking && process.env.CI) throw new Error(lacking);
-if (lacking) console.warn(`tests over several processes are skipped: ${lacking}`);
+if (lacking) process.stderr.write(`tests over several processes are skipped: ${lacking}\n`);
+// Ranks wait busily for each other: on a computer that does something else too they take long.
+vi.setConfig({ testTimeout: 150_000, hookTimeout: 150_000 });
 
 /** The path of a program that ranks run. */
 export const program = (name: string) => fileURLToPath(new URL(`programs/${name}.mjs`, import.meta.url));
