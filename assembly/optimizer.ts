@@ -7,13 +7,171 @@ import { loadPart, storePart } from "./scratch";
  * multiply-add, so that float32 parameters are PyTorch's to the bit. float64 multiplies and adds.
  */
 
-/** a·b + c, for float32 with one rounding. `fused` says that relaxed_madd has one. */
-function fma<T>(a: v128, b: v128, c: v128, fused: bool): v128 {
-  if (sizeof<T>() === 8) return f64x2.add(f64x2.mul(a, b), c);
-  if (ASC_FEATURE_RELAXED_SIMD && fused) return f32x4.relaxed_madd(a, b, c);
-  return exactFma4(a, lowF64(b), highF64(b), lowF64(c), highF64(c));
+/** a·b + c with one rounding where T is float32: by the instruction that rounds once, or by float64. */
+class Fused {
+  fma<T>(a: v128, b: v128, c: v128): v128 {
+    if (ASC_FEATURE_RELAXED_SIMD && sizeof<T>() === 4) return f32x4.relaxed_madd(a, b, c);
+    return v128.add<T>(v128.mul<T>(a, b), c);
+  }
+}
+class Exact {
+  fma<T>(a: v128, b: v128, c: v128): v128 {
+    if (sizeof<T>() === 8) return f64x2.add(f64x2.mul(a, b), c);
+    return exactFma4(a, lowF64(b), highF64(b), lowF64(c), highF64(c));
+  }
 }
 
+/** Whole vectors, or what is left behind them too. */
+class Whole {
+  load(from: usize, _bytes: usize): v128 {
+    return v128.load(from);
+  }
+  store(to: usize, v: v128, _bytes: usize): void {
+    v128.store(to, v);
+  }
+}
+class Part {
+  load(from: usize, bytes: usize): v128 {
+    return loadPart(from, bytes);
+  }
+  store(to: usize, v: v128, bytes: usize): void {
+    storePart(to, v, bytes);
+  }
+}
+
+/** From byte `from` up to byte `to`. */
+function sgdBy<Op, Place, T>(
+  from: usize,
+  to: usize,
+  param: usize,
+  grad: usize,
+  buffer: usize,
+  lr: f64,
+  momentum: f64,
+  dampening: f64,
+  weightDecay: f64,
+  nesterov: bool,
+  maximize: bool,
+  first: bool,
+): void {
+  const op = changetype<Op>(0);
+  const place = changetype<Place>(0);
+  const minusLr = v128.splat<T>(<T>-lr);
+  const decay = v128.splat<T>(<T>weightDecay);
+  const kept = v128.splat<T>(<T>momentum);
+  const taken = v128.splat<T>(<T>(1 - dampening));
+  const sign = v128.splat<T>(maximize ? -1 : 1);
+  for (let at = from; at < to; at += 16) {
+    const left = to - at;
+    const p = place.load(param + at, left);
+    let d = v128.mul<T>(place.load(grad + at, left), sign);
+    if (weightDecay !== 0) d = op.fma<T>(p, decay, d);
+    if (momentum !== 0) {
+      let b = d;
+      if (!first) b = op.fma<T>(d, taken, v128.mul<T>(place.load(buffer + at, left), kept));
+      place.store(buffer + at, b, left);
+      d = nesterov ? op.fma<T>(b, kept, d) : b;
+    }
+    place.store(param + at, op.fma<T>(d, minusLr, p), left);
+  }
+}
+
+/** `minusStep` is −lr / (1 − beta1^step), `correction` √(1 − beta2^step), `shrink` what AdamW multiplies parameters with. */
+function adamBy<Op, Place, T>(
+  from: usize,
+  to: usize,
+  param: usize,
+  grad: usize,
+  average: usize,
+  square: usize,
+  maxSquare: usize,
+  beta1: f64,
+  beta2: f64,
+  eps: f64,
+  weightDecay: f64,
+  shrink: f64,
+  maximize: bool,
+  minusStep: f64,
+  correction: f64,
+): void {
+  const op = changetype<Op>(0);
+  const place = changetype<Place>(0);
+  const kept1 = v128.splat<T>(<T>beta1);
+  const taken1 = v128.splat<T>(<T>(1 - beta1));
+  const kept2 = v128.splat<T>(<T>beta2);
+  const taken2 = v128.splat<T>(<T>(1 - beta2));
+  const epsilon = v128.splat<T>(<T>eps);
+  const decay = v128.splat<T>(<T>weightDecay);
+  const shrinking = v128.splat<T>(<T>shrink);
+  const stepSize = v128.splat<T>(<T>minusStep);
+  const divisor = v128.splat<T>(<T>correction);
+  const sign = v128.splat<T>(maximize ? -1 : 1);
+  for (let at = from; at < to; at += 16) {
+    const left = to - at;
+    const p = v128.mul<T>(place.load(param + at, left), shrinking);
+    let d = v128.mul<T>(place.load(grad + at, left), sign);
+    if (weightDecay !== 0) d = op.fma<T>(p, decay, d);
+    const m = op.fma<T>(d, taken1, v128.mul<T>(place.load(average + at, left), kept1));
+    let v = op.fma<T>(v128.mul<T>(taken2, d), d, v128.mul<T>(place.load(square + at, left), kept2));
+    place.store(average + at, m, left);
+    place.store(square + at, v, left);
+    if (maxSquare !== 0) {
+      v = v128.max<T>(place.load(maxSquare + at, left), v);
+      place.store(maxSquare + at, v, left);
+    }
+    const denominator = v128.add<T>(v128.div<T>(v128.sqrt<T>(v), divisor), epsilon);
+    place.store(param + at, v128.add<T>(p, v128.div<T>(v128.mul<T>(stepSize, m), denominator)), left);
+  }
+}
+
+function rmspropBy<Op, Place, T>(
+  from: usize,
+  to: usize,
+  param: usize,
+  grad: usize,
+  square: usize,
+  buffer: usize,
+  average: usize,
+  lr: f64,
+  alpha: f64,
+  eps: f64,
+  weightDecay: f64,
+  momentum: f64,
+  maximize: bool,
+): void {
+  const op = changetype<Op>(0);
+  const place = changetype<Place>(0);
+  const minusLr = v128.splat<T>(<T>-lr);
+  const kept = v128.splat<T>(<T>alpha);
+  const taken = v128.splat<T>(<T>(1 - alpha));
+  const epsilon = v128.splat<T>(<T>eps);
+  const decay = v128.splat<T>(<T>weightDecay);
+  const moving = v128.splat<T>(<T>momentum);
+  const sign = v128.splat<T>(maximize ? -1 : 1);
+  for (let at = from; at < to; at += 16) {
+    const left = to - at;
+    const p = place.load(param + at, left);
+    let d = v128.mul<T>(place.load(grad + at, left), sign);
+    if (weightDecay !== 0) d = op.fma<T>(p, decay, d);
+    let v = op.fma<T>(v128.mul<T>(taken, d), d, v128.mul<T>(place.load(square + at, left), kept));
+    place.store(square + at, v, left);
+    if (average !== 0) {
+      const mean = op.fma<T>(d, taken, v128.mul<T>(place.load(average + at, left), kept));
+      place.store(average + at, mean, left);
+      v = op.fma<T>(v128.neg<T>(mean), mean, v);
+    }
+    const deviation = v128.add<T>(v128.sqrt<T>(v), epsilon);
+    if (momentum > 0) {
+      const b = v128.add<T>(v128.mul<T>(place.load(buffer + at, left), moving), v128.div<T>(d, deviation));
+      place.store(buffer + at, b, left);
+      place.store(param + at, op.fma<T>(b, minusLr, p), left);
+    } else {
+      place.store(param + at, v128.add<T>(p, v128.div<T>(v128.mul<T>(minusLr, d), deviation)), left);
+    }
+  }
+}
+
+/** `buffer` may be 0 when momentum is 0. `fused` says that relaxed_madd rounds once. */
 export function sgd<T>(
   n: usize,
   param: usize,
@@ -28,28 +186,42 @@ export function sgd<T>(
   first: bool,
   fused: bool,
 ): void {
-  const minusLr = v128.splat<T>(<T>-lr);
-  const decay = v128.splat<T>(<T>weightDecay);
-  const kept = v128.splat<T>(<T>momentum);
-  const taken = v128.splat<T>(<T>(1 - dampening));
-  const sign = v128.splat<T>(maximize ? -1 : 1);
   const bytes = n * sizeof<T>();
-  for (let at: usize = 0; at < bytes; at += 16) {
-    const left = bytes - at;
-    const p = loadPart(param + at, left);
-    let d = v128.mul<T>(loadPart(grad + at, left), sign);
-    if (weightDecay !== 0) d = fma<T>(p, decay, d, fused);
-    if (momentum !== 0) {
-      let b = d;
-      if (!first) b = fma<T>(d, taken, v128.mul<T>(loadPart(buffer + at, left), kept), fused);
-      storePart(buffer + at, b, left);
-      d = nesterov ? fma<T>(b, kept, d, fused) : b;
-    }
-    storePart(param + at, fma<T>(d, minusLr, p, fused), left);
+  let from: usize = 0;
+  if (ASC_FEATURE_RELAXED_SIMD && fused) {
+    from = bytes & ~15;
+    sgdBy<Fused, Whole, T>(
+      0,
+      from,
+      param,
+      grad,
+      buffer,
+      lr,
+      momentum,
+      dampening,
+      weightDecay,
+      nesterov,
+      maximize,
+      first,
+    );
   }
+  sgdBy<Exact, Part, T>(
+    from,
+    bytes,
+    param,
+    grad,
+    buffer,
+    lr,
+    momentum,
+    dampening,
+    weightDecay,
+    nesterov,
+    maximize,
+    first,
+  );
 }
 
-/** `minusStep` is −lr / (1 − beta1^step), `correction` √(1 − beta2^step), `shrink` what AdamW multiplies parameters with. */
+/** `maxSquare` may be 0. */
 export function adam<T>(
   n: usize,
   param: usize,
@@ -67,35 +239,48 @@ export function adam<T>(
   correction: f64,
   fused: bool,
 ): void {
-  const kept1 = v128.splat<T>(<T>beta1);
-  const taken1 = v128.splat<T>(<T>(1 - beta1));
-  const kept2 = v128.splat<T>(<T>beta2);
-  const taken2 = v128.splat<T>(<T>(1 - beta2));
-  const epsilon = v128.splat<T>(<T>eps);
-  const decay = v128.splat<T>(<T>weightDecay);
-  const shrinking = v128.splat<T>(<T>shrink);
-  const stepSize = v128.splat<T>(<T>minusStep);
-  const divisor = v128.splat<T>(<T>correction);
-  const sign = v128.splat<T>(maximize ? -1 : 1);
   const bytes = n * sizeof<T>();
-  for (let at: usize = 0; at < bytes; at += 16) {
-    const left = bytes - at;
-    const p = v128.mul<T>(loadPart(param + at, left), shrinking);
-    let d = v128.mul<T>(loadPart(grad + at, left), sign);
-    if (weightDecay !== 0) d = fma<T>(p, decay, d, fused);
-    const m = fma<T>(d, taken1, v128.mul<T>(loadPart(average + at, left), kept1), fused);
-    let v = fma<T>(v128.mul<T>(taken2, d), d, v128.mul<T>(loadPart(square + at, left), kept2), fused);
-    storePart(average + at, m, left);
-    storePart(square + at, v, left);
-    if (maxSquare !== 0) {
-      v = v128.max<T>(loadPart(maxSquare + at, left), v);
-      storePart(maxSquare + at, v, left);
-    }
-    const denominator = v128.add<T>(v128.div<T>(v128.sqrt<T>(v), divisor), epsilon);
-    storePart(param + at, v128.add<T>(p, v128.div<T>(v128.mul<T>(stepSize, m), denominator)), left);
+  let from: usize = 0;
+  if (ASC_FEATURE_RELAXED_SIMD && fused) {
+    from = bytes & ~15;
+    adamBy<Fused, Whole, T>(
+      0,
+      from,
+      param,
+      grad,
+      average,
+      square,
+      maxSquare,
+      beta1,
+      beta2,
+      eps,
+      weightDecay,
+      shrink,
+      maximize,
+      minusStep,
+      correction,
+    );
   }
+  adamBy<Exact, Part, T>(
+    from,
+    bytes,
+    param,
+    grad,
+    average,
+    square,
+    maxSquare,
+    beta1,
+    beta2,
+    eps,
+    weightDecay,
+    shrink,
+    maximize,
+    minusStep,
+    correction,
+  );
 }
 
+/** `buffer` and `average` may be 0. */
 export function rmsprop<T>(
   n: usize,
   param: usize,
@@ -111,33 +296,39 @@ export function rmsprop<T>(
   maximize: bool,
   fused: bool,
 ): void {
-  const minusLr = v128.splat<T>(<T>-lr);
-  const kept = v128.splat<T>(<T>alpha);
-  const taken = v128.splat<T>(<T>(1 - alpha));
-  const epsilon = v128.splat<T>(<T>eps);
-  const decay = v128.splat<T>(<T>weightDecay);
-  const moving = v128.splat<T>(<T>momentum);
-  const sign = v128.splat<T>(maximize ? -1 : 1);
   const bytes = n * sizeof<T>();
-  for (let at: usize = 0; at < bytes; at += 16) {
-    const left = bytes - at;
-    const p = loadPart(param + at, left);
-    let d = v128.mul<T>(loadPart(grad + at, left), sign);
-    if (weightDecay !== 0) d = fma<T>(p, decay, d, fused);
-    let v = fma<T>(v128.mul<T>(taken, d), d, v128.mul<T>(loadPart(square + at, left), kept), fused);
-    storePart(square + at, v, left);
-    if (average !== 0) {
-      const mean = fma<T>(d, taken, v128.mul<T>(loadPart(average + at, left), kept), fused);
-      storePart(average + at, mean, left);
-      v = fma<T>(v128.neg<T>(mean), mean, v, fused);
-    }
-    const deviation = v128.add<T>(v128.sqrt<T>(v), epsilon);
-    if (momentum > 0) {
-      const b = v128.add<T>(v128.mul<T>(loadPart(buffer + at, left), moving), v128.div<T>(d, deviation));
-      storePart(buffer + at, b, left);
-      storePart(param + at, fma<T>(b, minusLr, p, fused), left);
-    } else {
-      storePart(param + at, v128.add<T>(p, v128.div<T>(v128.mul<T>(minusLr, d), deviation)), left);
-    }
+  let from: usize = 0;
+  if (ASC_FEATURE_RELAXED_SIMD && fused) {
+    from = bytes & ~15;
+    rmspropBy<Fused, Whole, T>(
+      0,
+      from,
+      param,
+      grad,
+      square,
+      buffer,
+      average,
+      lr,
+      alpha,
+      eps,
+      weightDecay,
+      momentum,
+      maximize,
+    );
   }
+  rmspropBy<Exact, Part, T>(
+    from,
+    bytes,
+    param,
+    grad,
+    square,
+    buffer,
+    average,
+    lr,
+    alpha,
+    eps,
+    weightDecay,
+    momentum,
+    maximize,
+  );
 }
