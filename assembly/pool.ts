@@ -80,6 +80,37 @@ function maxOfFour(out: usize, index: usize, x: usize, inWidth: i32, row: usize,
   v128.store(index, i64x2.extend_high_i32x4_u(bestAt), 16);
 }
 
+/** Whether a window is two neighbours. */
+function isPair(window: usize): bool {
+  return get(window, STEP) === 1 && get(window, END) - get(window, START) === 2;
+}
+
+/** maxOfFour for windows of 2 × 2 that touch: the first begins at x, which is place number `at`. */
+function maxOfSquares(out: usize, index: usize, x: usize, inWidth: i32, at: i32): void {
+  const below = x + <usize>inWidth * 4;
+  const v0 = v128.load(x);
+  const v1 = v128.load(x, 16);
+  const w0 = v128.load(below);
+  const w1 = v128.load(below, 16);
+  let best = v128.shuffle<f32>(v0, v1, 0, 2, 4, 6);
+  let v = v128.shuffle<f32>(v0, v1, 1, 3, 5, 7);
+  let wins = v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
+  best = v128.bitselect(v, best, wins);
+  let place = v128.and(i32x4.splat(1), wins);
+  v = v128.shuffle<f32>(w0, w1, 0, 2, 4, 6);
+  wins = v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
+  best = v128.bitselect(v, best, wins);
+  place = v128.bitselect(i32x4.splat(inWidth), place, wins);
+  v = v128.shuffle<f32>(w0, w1, 1, 3, 5, 7);
+  wins = v128.or(f32x4.gt(v, best), f32x4.ne(v, v));
+  v128.store(out, v128.bitselect(v, best, wins));
+  if (!index) return;
+  place = v128.bitselect(i32x4.splat(inWidth + 1), place, wins);
+  place = i32x4.add(i32x4.add(place, i32x4.splat(at)), i32x4(0, 2, 4, 6));
+  v128.store(index, i64x2.extend_low_i32x4_u(place));
+  v128.store(index, i64x2.extend_high_i32x4_u(place), 16);
+}
+
 /** Max pooling of planes; `indices` may be 0. */
 export function maxPool<T>(
   out: usize,
@@ -108,7 +139,12 @@ export function maxPool<T>(
         const apart = get(columns + at * WINDOW_BYTES, APART);
         if (apart > 0) {
           const column = columns + at * WINDOW_BYTES;
-          maxOfFour(out + at * size, indices ? indices + at * 8 : 0, x, <i32>inWidth, row, column, apart);
+          const to = out + at * size;
+          const index = indices ? indices + at * 8 : 0;
+          if (apart === 2 && isPair(row) && isPair(column)) {
+            const first = get(row, START) * <i32>inWidth + get(column, START);
+            maxOfSquares(to, index, x + <usize>first * 4, <i32>inWidth, first);
+          } else maxOfFour(to, index, x, <i32>inWidth, row, column, apart);
           c = at + 4;
         } else {
           const column = columns + c * WINDOW_BYTES;
@@ -123,7 +159,23 @@ export function maxPool<T>(
   }
 }
 
-/** Adds each gradient at the place of its maximum. */
+/** The gradient of four windows of 2 × 2 that touch, of which the first begins at gx, which is place number `at`. */
+function gradOfSquares(gx: usize, g: usize, indices: usize, inWidth: i32, at: i32): void {
+  const v = v128.load(g);
+  const places = v128.shuffle<i32>(v128.load(indices), v128.load(indices, 16), 0, 2, 4, 6);
+  const place = i32x4.sub(places, i32x4.add(i32x4.splat(at), i32x4(0, 2, 4, 6)));
+  const below = gx + <usize>inWidth * 4;
+  let left = v128.and(v, i32x4.eq(place, i32x4.splat(0)));
+  let right = v128.and(v, i32x4.eq(place, i32x4.splat(1)));
+  v128.store(gx, v128.shuffle<i32>(left, right, 0, 4, 1, 5));
+  v128.store(gx, v128.shuffle<i32>(left, right, 2, 6, 3, 7), 16);
+  left = v128.and(v, i32x4.eq(place, i32x4.splat(inWidth)));
+  right = v128.and(v, i32x4.eq(place, i32x4.splat(inWidth + 1)));
+  v128.store(below, v128.shuffle<i32>(left, right, 0, 4, 1, 5));
+  v128.store(below, v128.shuffle<i32>(left, right, 2, 6, 3, 7), 16);
+}
+
+/** Adds each gradient at the place of its maximum. `squares` says that windows of 2 × 2 cover the planes, in rows of `outWidth`: then all of gx is written once. */
 export function maxPoolGrad<T>(
   gx: usize,
   g: usize,
@@ -131,8 +183,25 @@ export function maxPoolGrad<T>(
   planes: usize,
   inSize: usize,
   outSize: usize,
+  outWidth: usize,
+  squares: bool,
 ): void {
   const size: usize = sizeof<T>();
+  if (size === 4 && squares && outWidth >= 4) {
+    const row = 2 * outWidth;
+    for (let i: usize = 0; i < planes * outSize; i += outWidth) {
+      const first = (i % outSize) * 4;
+      for (let c: usize = 0; c < outWidth; c += 4) {
+        // The last four may overlap those before them.
+        const at = min(c, outWidth - 4);
+        gradOfSquares(gx + at * 8, g + at * 4, indices + at * 8, <i32>row, <i32>(first + 2 * at));
+      }
+      gx += 2 * row * 4;
+      g += outWidth * 4;
+      indices += outWidth * 8;
+    }
+    return;
+  }
   memory.fill(gx, 0, planes * inSize * size);
   for (let p: usize = 0; p < planes; p++) {
     for (let i: usize = 0; i < outSize; i++) {

@@ -13,7 +13,16 @@ type MaxPool = (
   outWidth: number,
   windows: Pointer,
 ) => void;
-type MaxPoolGrad = (gx: Pointer, g: Pointer, indices: Pointer, planes: number, inSize: number, outSize: number) => void;
+type MaxPoolGrad = (
+  gx: Pointer,
+  g: Pointer,
+  indices: Pointer,
+  planes: number,
+  inSize: number,
+  outSize: number,
+  outWidth: number,
+  squares: boolean,
+) => void;
 type AvgPool = (
   out: Pointer,
   x: Pointer,
@@ -79,6 +88,22 @@ function adaptiveTable(s: Pool2dShape): Window[] {
   return [...adaptiveWindows(s.inHeight, s.outHeight), ...adaptiveWindows(s.inWidth, s.outWidth)];
 }
 
+/** Whether windows of 2 × 2 cover the planes without gaps or overlap. */
+function areSquares(s: Pool2dShape): boolean {
+  return (
+    s.inHeight === 2 * s.outHeight &&
+    s.inWidth === 2 * s.outWidth &&
+    s.kernelHeight === 2 &&
+    s.kernelWidth === 2 &&
+    s.strideHeight === 2 &&
+    s.strideWidth === 2 &&
+    s.dilationHeight === 1 &&
+    s.dilationWidth === 1 &&
+    s.paddingHeight === 0 &&
+    s.paddingWidth === 0
+  );
+}
+
 /** Pooling. */
 export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
   /** Runs with the windows written to the heap. */
@@ -114,7 +139,8 @@ export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
     },
     maxPool2dGrad(dtype, s, gx, g, indices) {
       const kernel = dtype === "float32" ? wasm.maxPoolGradF32 : wasm.maxPoolGradF64;
-      kernel(gx, g, indices, s.planes, s.inHeight * s.inWidth, s.outHeight * s.outWidth);
+      const [inSize, outSize] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
+      kernel(gx, g, indices, s.planes, inSize, outSize, s.outWidth, areSquares(s));
     },
     avgPool2d(dtype, shape, out, x) {
       const kernel = dtype === "float32" ? wasm.avgPoolF32 : wasm.avgPoolF64;
