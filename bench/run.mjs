@@ -8,6 +8,8 @@ import { machine } from "./lib/machine.mjs";
 import { measure, measureMemory } from "./lib/measure.mjs";
 import { merge, problems } from "./lib/results.mjs";
 import { ratio, spread } from "./lib/stats.mjs";
+import { goals } from "./report/goals.mjs";
+import { Numbers, short } from "./report/numbers.mjs";
 import { GROUPS, workloads } from "./workloads.mjs";
 
 const PUBLISHED = fileURLToPath(new URL("results/published.json", import.meta.url));
@@ -98,12 +100,22 @@ function describe({ id, unit, lanes }) {
   console.log(`${id.padEnd(44)} ${cells.join("  ")}`);
 }
 
+/** The goals and what was measured, a line each. */
+function printGoals(numbers) {
+  console.log("\ngoals:");
+  for (const { what, least, value, unit } of goals(numbers)) {
+    const reached = value === null ? "not measured" : `${short(value)}${unit}${value >= least ? "" : "  NOT reached"}`;
+    console.log(`  ${what.padEnd(82)} at least ${String(least).padStart(4)}${unit}  ${reached}`);
+  }
+}
+
 async function main() {
   const chosen = options();
   if (chosen.help) return console.log(HELP);
   const before = existsSync(chosen.json) ? JSON.parse(readFileSync(chosen.json, "utf8")) : null;
   const results = chosen["docs-only"] ? before : await run(chosen, before);
   if (!results) throw new Error(`${chosen.json} is not there: run npm run bench without --docs-only first`);
+  printGoals(new Numbers(results));
   if (!chosen.docs) return;
   const { writeDocs } = await import("./report/docs.mjs");
   writeDocs(results);

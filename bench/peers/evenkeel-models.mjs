@@ -1,4 +1,4 @@
-import { F, nn } from "../../dist/index.js";
+import { nn } from "../../dist/index.js";
 
 /** The network of Ioffe & Szegedy 2015, section 4.1. */
 function mlp() {
@@ -26,9 +26,9 @@ class Block extends nn.Module {
   constructor(from, to, stride) {
     super();
     this.conv1 = new nn.Conv2d(from, to, 3, { stride, padding: 1, bias: false });
-    this.bn1 = new nn.BatchNorm2d(to);
+    this.bn1 = new nn.BatchNormAct2d(to);
     this.conv2 = new nn.Conv2d(to, to, 3, { padding: 1, bias: false });
-    this.bn2 = new nn.BatchNorm2d(to);
+    this.bn2 = new nn.BatchNormAct2d(to);
     this.shortcut =
       stride === 1
         ? null
@@ -36,9 +36,9 @@ class Block extends nn.Module {
   }
 
   forward(x) {
-    const y = F.relu(this.bn1.forward(this.conv1.forward(x)));
-    const shortcut = this.shortcut ? this.shortcut.forward(x) : x;
-    return F.relu(this.bn2.forward(this.conv2.forward(y)).add(shortcut));
+    const y = this.bn1.forward(this.conv1.forward(x));
+    const residual = this.shortcut ? this.shortcut.forward(x) : x;
+    return this.bn2.forward(this.conv2.forward(y), { residual });
   }
 }
 

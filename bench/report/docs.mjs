@@ -17,7 +17,8 @@ const NOTES = {
   conv: "float32, padding so that the size stays; operations are counted as a direct convolution does them.",
   steps:
     "Forward pass, cross-entropy, backward pass, an SGD step with momentum, gradients dropped. MLP: 784-100-100-100-10 with batch norm and sigmoid. CNN: 3 × 3 convolutions of 32 and 64 channels on [64, 1, 28, 28], each with batch norm, ReLU " +
-    "and max pooling, then linear layers of 128 (with batch norm) and 10. ResNet-20: He et al. 2016 for CIFAR, on [64, 3, 32, 32].",
+    "and max pooling, then linear layers of 128 (with batch norm) and 10. ResNet-20: He et al. 2016 for CIFAR, on [64, 3, 32, 32]; ours is written with BatchNormAct2d, which PyTorch lacks: batch norm, the shortcut's addition and ReLU in one " +
+    "operation.",
   scaling:
     "Batch norm, forward + backward, as one size grows and the others stay ([N, 64, 14, 14], [32, C, 14, 14], [32, 64, S, S]); and the step of the MLP by its batch.",
   memory:
