@@ -2,7 +2,7 @@
  * Sums down columns, in float64, many columns side by side; rows lie `all` elements apart, of which `columns` are summed. Rows are taken in blocks that stay
  * in the first cache while groups of eight columns walk down them.
  */
-import { widen, widenHigh } from "./rows";
+import { madd, widen, widenHigh } from "./rows";
 
 const BLOCK_BYTES: usize = 32768;
 
@@ -128,7 +128,20 @@ export function columnMoments<T>(
   for (let c: usize = 0; c < columns; c++) store<T>(m2 + c * sizeof<T>(), <T>load<f64>(squares + c * 8));
 }
 
-/** sums[c] = Σ g[r, c] and products[c] = Σ g[r, c]·(x[r, c] − mean[c]), each product rounded to T. */
+/** Rows whose float32 gradients are summed as such before it goes on in float64: they need not be exact. */
+const GRAD_ROWS: usize = 32;
+
+/** Adds the lanes of T to as many float64. */
+function addLanes<T>(sums: usize, v: v128): void {
+  if (sizeof<T>() === 8) {
+    addTo(sums, v);
+    return;
+  }
+  addTo(sums, f64x2.promote_low_f32x4(v));
+  addTo(sums + 16, widenHigh(v));
+}
+
+/** sums[c] = Σ g[r, c] and products[c] = Σ g[r, c]·(x[r, c] − mean[c]) */
 export function columnGradSums<T>(
   sums: usize,
   products: usize,
@@ -142,7 +155,7 @@ export function columnGradSums<T>(
   const size: usize = sizeof<T>();
   const lanes: usize = 16 / size;
   const row = all * size;
-  const step = rowsPerBlock(2 * row);
+  const step = min(GRAD_ROWS, rowsPerBlock(2 * row));
   const behind = x - g;
   memory.fill(sums, 0, columns * 8);
   memory.fill(products, 0, columns * 8);
@@ -150,32 +163,39 @@ export function columnGradSums<T>(
     const first = g + r * row;
     const bytes = min(step, rows - r) * row;
     let c: usize = 0;
-    for (; c + lanes <= columns; c += lanes) {
-      const m = v128.load(mean + c * size);
-      let s0 = f64x2.splat(0);
+    for (; c + 2 * lanes <= columns; c += 2 * lanes) {
+      const m0 = v128.load(mean + c * size);
+      const m1 = v128.load(mean + c * size, 16);
+      let s0 = v128.splat<T>(0);
       let s1 = s0;
       let p0 = s0;
       let p1 = s0;
       const end = first + c * size + bytes;
       for (let p = first + c * size; p < end; p += row) {
+        const v0 = v128.load(p);
+        const v1 = v128.load(p, 16);
+        s0 = v128.add<T>(s0, v0);
+        s1 = v128.add<T>(s1, v1);
+        p0 = madd<T>(v128.sub<T>(v128.load(p + behind), m0), v0, p0);
+        p1 = madd<T>(v128.sub<T>(v128.load(p + behind, 16), m1), v1, p1);
+      }
+      addLanes<T>(sums + c * 8, s0);
+      addLanes<T>(sums + (c + lanes) * 8, s1);
+      addLanes<T>(products + c * 8, p0);
+      addLanes<T>(products + (c + lanes) * 8, p1);
+    }
+    for (; c + lanes <= columns; c += lanes) {
+      const m = v128.load(mean + c * size);
+      let s0 = v128.splat<T>(0);
+      let p0 = s0;
+      const end = first + c * size + bytes;
+      for (let p = first + c * size; p < end; p += row) {
         const v = v128.load(p);
-        const d = v128.mul<T>(v128.sub<T>(v128.load(p + behind), m), v);
-        if (size === 4) {
-          s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v));
-          s1 = f64x2.add(s1, widenHigh(v));
-          p0 = f64x2.add(p0, f64x2.promote_low_f32x4(d));
-          p1 = f64x2.add(p1, widenHigh(d));
-        } else {
-          s0 = f64x2.add(s0, v);
-          p0 = f64x2.add(p0, d);
-        }
+        s0 = v128.add<T>(s0, v);
+        p0 = madd<T>(v128.sub<T>(v128.load(p + behind), m), v, p0);
       }
-      addTo(sums + c * 8, s0);
-      addTo(products + c * 8, p0);
-      if (size === 4) {
-        addTo(sums + c * 8 + 16, s1);
-        addTo(products + c * 8 + 16, p1);
-      }
+      addLanes<T>(sums + c * 8, s0);
+      addLanes<T>(products + c * 8, p0);
     }
     for (; c < columns; c++) {
       const m = load<T>(mean + c * size);

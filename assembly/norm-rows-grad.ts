@@ -1,9 +1,9 @@
 /* The gradient of normalization by rows, see norm-rows.ts. */
-import { addGradSums, sumOf4, widenHigh } from "./rows";
+import { addGradSums, LANE_BYTES, madd, nmadd, sumBoth, widenHigh } from "./rows";
 
 /**
  * gx = (h − Σh / length − (x − mean)·invstd²·Σh(x − mean) / length)·invstd with h = g·weight, for rows number `from` up to `to`. `sums` takes the parameters'
- * gradients: a float64 of every bias and then of every weight; with inner = 1 it may be 0. `scratch` holds two float64.
+ * gradients: a float64 of every bias and then of every weight; with inner = 1 it may be 0. `scratch` holds two float64, and BLOCK_ROWS of T.
  */
 function gradOfRows<T>(
   gx: usize,
@@ -39,7 +39,19 @@ function gradOfRows<T>(
     store<f64>(scratch, 0, 8);
     if (inner === 1) {
       if (gx) weightedSums<T>(scratch, g, x, length, m, w);
-      if (sums) addColumns<T>(sums + first * 8, weightSums + first * 8, g, x, length, m, scale, <T>(lost * <f64>scale));
+      const shift = <T>(lost * <f64>scale);
+      if (sums && groups > 1) addColumns<T>(sums + first * 8, weightSums + first * 8, g, x, length, m, scale, shift);
+      if (sums && groups === 1) {
+        // Rows of one block are in the first cache when their columns are walked down.
+        const n = (r - from) % BLOCK_ROWS;
+        store<T>(scratch + 16 + n * size, shift);
+        if (n === BLOCK_ROWS - 1 || r === to - 1) {
+          const back = n * length * size;
+          const row = (r - n) * size;
+          const s = invstd + row;
+          addBlock<T>(sums, weightSums, g - back, x - back, length, n + 1, mean ? mean + row : 0, s, scratch + 16);
+        }
+      }
     } else {
       for (let c: usize = 0; c < channels; c++) {
         const row = c * inner * size;
@@ -129,27 +141,31 @@ function weightedSums<T>(sums: usize, g: usize, x: usize, n: usize, mean: T, wei
   }
   const bytes = n * sizeof<T>();
   const vm = v128.splat<T>(mean);
-  let s0 = f64x2.splat(0);
-  let s1 = s0;
-  let p0 = s0;
-  let p1 = s0;
+  let sum: f64 = 0;
+  let product: f64 = 0;
   let at: usize = 0;
-  for (; at + 16 <= bytes; at += 16) {
-    const h = v128.mul<T>(v128.load(g + at), v128.load(weight + at));
-    const d = v128.mul<T>(v128.sub<T>(v128.load(x + at), vm), h);
-    if (sizeof<T>() === 4) {
-      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(h));
-      s1 = f64x2.add(s1, widenHigh(h));
-      p0 = f64x2.add(p0, f64x2.promote_low_f32x4(d));
-      p1 = f64x2.add(p1, widenHigh(d));
-    } else {
-      s0 = f64x2.add(s0, h);
-      p0 = f64x2.add(p0, d);
+  while (at + 16 <= bytes) {
+    const stop = min(bytes, at + LANE_BYTES);
+    let s0 = v128.splat<T>(0);
+    let s1 = s0;
+    let p0 = s0;
+    let p1 = s0;
+    for (; at + 32 <= stop; at += 32) {
+      const h0 = v128.mul<T>(v128.load(g + at), v128.load(weight + at));
+      const h1 = v128.mul<T>(v128.load(g + at, 16), v128.load(weight + at, 16));
+      s0 = v128.add<T>(s0, h0);
+      s1 = v128.add<T>(s1, h1);
+      p0 = madd<T>(v128.sub<T>(v128.load(x + at), vm), h0, p0);
+      p1 = madd<T>(v128.sub<T>(v128.load(x + at, 16), vm), h1, p1);
     }
+    for (; at + 16 <= stop; at += 16) {
+      const h0 = v128.mul<T>(v128.load(g + at), v128.load(weight + at));
+      s0 = v128.add<T>(s0, h0);
+      p0 = madd<T>(v128.sub<T>(v128.load(x + at), vm), h0, p0);
+    }
+    sum += sumBoth<T>(s0, s1);
+    product += sumBoth<T>(p0, p1);
   }
-  const zero = f64x2.splat(0);
-  let sum = sumOf4(s0, s1, zero, zero);
-  let product = sumOf4(p0, p1, zero, zero);
   for (; at < bytes; at += sizeof<T>()) {
     const h = <T>(load<T>(g + at) * load<T>(weight + at));
     sum += <f64>h;
@@ -157,6 +173,74 @@ function weightedSums<T>(sums: usize, g: usize, x: usize, n: usize, mean: T, wei
   }
   store<f64>(sums, sum);
   store<f64>(sums, product, 8);
+}
+
+/** Rows whose gradients are summed in T before it goes on in float64. */
+const BLOCK_ROWS: usize = 8;
+
+function addLanes<T>(sums: usize, v: v128): void {
+  if (sizeof<T>() === 8) {
+    v128.store(sums, f64x2.add(v128.load(sums), v));
+    return;
+  }
+  v128.store(sums, f64x2.add(v128.load(sums), f64x2.promote_low_f32x4(v)));
+  v128.store(sums, f64x2.add(v128.load(sums, 16), widenHigh(v)), 16);
+}
+
+/** addColumns for some rows, each with its own constants; without `mean` that is 0. */
+function addBlock<T>(
+  bias: usize,
+  weight: usize,
+  g: usize,
+  x: usize,
+  n: usize,
+  rows: usize,
+  mean: usize,
+  scale: usize,
+  shift: usize,
+): void {
+  const size: usize = sizeof<T>();
+  const lanes: usize = 16 / size;
+  const row = n * size;
+  const zero = v128.splat<T>(0);
+  let c: usize = 0;
+  for (; c + 2 * lanes <= n; c += 2 * lanes) {
+    let s0 = zero;
+    let s1 = zero;
+    let p0 = zero;
+    let p1 = zero;
+    let at = c * size;
+    for (let r: usize = 0; r < rows * size; r += size) {
+      const m = mean ? v128.load_splat<T>(mean + r) : zero;
+      const a = v128.load_splat<T>(scale + r);
+      const t = v128.load_splat<T>(shift + r);
+      const v0 = v128.load(g + at);
+      const v1 = v128.load(g + at, 16);
+      s0 = v128.add<T>(s0, v0);
+      s1 = v128.add<T>(s1, v1);
+      p0 = madd<T>(v128.sub<T>(v128.mul<T>(v128.sub<T>(v128.load(x + at), m), a), t), v0, p0);
+      p1 = madd<T>(v128.sub<T>(v128.mul<T>(v128.sub<T>(v128.load(x + at, 16), m), a), t), v1, p1);
+      at += row;
+    }
+    addLanes<T>(bias + c * 8, s0);
+    addLanes<T>(bias + (c + lanes) * 8, s1);
+    addLanes<T>(weight + c * 8, p0);
+    addLanes<T>(weight + (c + lanes) * 8, p1);
+  }
+  for (; c < n; c++) {
+    let sum = load<f64>(bias + c * 8);
+    let product = load<f64>(weight + c * 8);
+    let at = c * size;
+    for (let r: usize = 0; r < rows * size; r += size) {
+      const v = load<T>(g + at);
+      const m = mean ? load<T>(mean + r) : <T>0;
+      sum += <f64>v;
+      product += <f64>(<T>(<T>(<T>(<T>(load<T>(x + at) - m) * load<T>(scale + r)) - load<T>(shift + r)) * v));
+      at += row;
+    }
+    store<f64>(bias + c * 8, sum);
+    store<f64>(weight + c * 8, product);
+  }
 }
 
 /** bias[c] += g[c] and weight[c] += g[c]·((x[c] − mean)·scale − shift) along a row, the sums in float64 */
@@ -229,8 +313,7 @@ function gradRowBy<T>(gx: usize, g: usize, x: usize, n: usize, hMean: T, mean: T
   let at: usize = 0;
   for (; at + 16 <= bytes; at += 16) {
     const h = v128.sub<T>(v128.mul<T>(v128.load(g + at), v128.load(weight + at)), vh);
-    const d = v128.mul<T>(v128.sub<T>(v128.load(x + at), vm), vk);
-    v128.store(gx + at, v128.mul<T>(v128.sub<T>(h, d), vs));
+    v128.store(gx + at, v128.mul<T>(nmadd<T>(v128.sub<T>(v128.load(x + at), vm), vk, h), vs));
   }
   for (; at < bytes; at += sizeof<T>()) {
     const h = <T>(<T>(load<T>(g + at) * load<T>(weight + at)) - hMean);

@@ -145,22 +145,22 @@ function sumLanes(v: v128): f64 {
 }
 
 /** Bytes of a row whose float32 products are summed as such, 64 in each of 8 lanes, before it goes on in float64. */
-const LANE_BYTES: usize = 2048;
+export const LANE_BYTES: usize = 2048;
 
 /** a·b + c, in one step where there is one: for gradients, whose last bits nothing depends on. */
-function madd<T>(a: v128, b: v128, c: v128): v128 {
+export function madd<T>(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
   return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
 /** c − a·b */
-function nmadd<T>(a: v128, b: v128, c: v128): v128 {
+export function nmadd<T>(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_nmadd<T>(a, b, c);
   return v128.sub<T>(c, v128.mul<T>(a, b));
 }
 
 /** The sum of the lanes of two vectors, in float64. */
-function sumBoth<T>(a: v128, b: v128): f64 {
+export function sumBoth<T>(a: v128, b: v128): f64 {
   const s = v128.add<T>(a, b);
   return sizeof<T>() === 4 ? sumLanes(s) : f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
 }

@@ -214,7 +214,7 @@ const normalizeByRowGrad: Split = {
   items: 14,
   work: (args) => 3 * args[12] * args[5] * args[6],
   scratch: 15,
-  scratchBytes: () => 64,
+  scratchBytes: () => 128,
   steps(_args, steps) {
     steps[13] = 1;
   },
