@@ -1,5 +1,6 @@
 import { heap } from "../heap.ts";
 import type { Split } from "./split.ts";
+import { threadCount } from "./threads.ts";
 import { winogradRowTime } from "./winograd.ts";
 
 /* How matrix products and convolutions are cut. Arguments are known by their places. */
@@ -7,7 +8,7 @@ import { winogradRowTime } from "./winograd.ts";
 /** Multiply-adds that take as long as a unit of work. */
 const MADDS = 8;
 
-/** Columns or rows of a product: cutting columns packs the left side again for every part (5 % at 1024³ in parts of 128), cutting rows the right side. */
+/** Columns or rows of a product: cutting columns packs the left side again for every part (7 % at 1024³ in parts of 128), cutting rows the right side. */
 const byColumns = ([m, n]: readonly number[]) => n >= 128 || m < 512;
 
 const gemm = (bytes: number): Split => ({
@@ -15,7 +16,8 @@ const gemm = (bytes: number): Split => ({
   work: (args) => ((byColumns(args) ? args[0] : args[1]) * args[2]) / MADDS,
   grain: (args) => {
     if (!byColumns(args)) return 256;
-    return args[1] >= 2048 ? 256 : args[1] >= 512 ? 128 : 64;
+    // Two parts for every thread; which columns belong together changes no sum.
+    return Math.min(512, Math.max(1, Math.ceil(args[1] / (128 * threadCount()))) * 64);
   },
   scratch: 12,
   scratchBytes: ([, n, k], kernels) => kernels.gemmScratch(n, k, bytes) as number,
