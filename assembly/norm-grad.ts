@@ -40,7 +40,7 @@ export function normalizeByChannelGrad<T>(
   const needsSums = batchStatistics || gWeight !== 0 || gBias !== 0;
   const columns = inner === 1;
   const streams: usize = op < 0 ? 2 : 3;
-  const together = columns ? max(1, channels) : channelsTogether(streams * outer * row, channels);
+  const together = columns ? max(1, channels) : channelsTogether(streams * outer * row, row, channels);
   const h = op < 0 ? g : before;
   const sums = scratch + HEAD;
   const products = sums + channels * 8;
