@@ -23,7 +23,10 @@ export interface Results {
   readonly points: readonly Point[];
 }
 
-/** The last bit of a float32 near 1: smaller errors are the rounding of the result itself. */
+/**
+ * The last bit of a float32 near 1. Two computations that are both as exact as float32 allows, with two or three roundings each, differ by about that: which of them has the
+ * larger worst element is chance, and falls out otherwise with the next seed.
+ */
 export const LAST_BIT = 2 ** -23;
 
 /** The largest error among the backends. */
@@ -33,7 +36,7 @@ export function ours(point: Point, result: keyof Errors): number {
 
 export const theirs = ({ torch }: Point, result: keyof Errors) => torch[result] ?? Number.POSITIVE_INFINITY;
 
-/** Whether ours is the larger error by more than a last bit and by more than that factor. */
+/** Whether ours is the larger error, by more than a last bit and by more than that factor; a hundredth is less than the next seed changes the largest of thousands of errors. */
 export function isWorse(point: Point, result: keyof Errors, factor = 1.01): boolean {
   const error = theirs(point, result);
   return ours(point, result) > Math.max(factor * error, error + LAST_BIT);

@@ -153,13 +153,17 @@ export const BATCH_NORMS: readonly Row[] = [
       "float16 and bfloat16 input with float32 parameters, or all of them reduced",
       "close",
       NEW,
-      [golden("BatchNorm2d(5) on contiguous float16", "layouts"), golden("BatchNorm2d(5, dtype=bfloat16)", "layouts")],
+      [
+        golden("BatchNorm2d(5) on contiguous float16", "layouts"),
+        golden("BatchNorm2d(5, dtype=bfloat16)", "layouts"),
+        live("BatchNorm2d"),
+      ],
     ],
     [
       "layout",
       "channels-last and 3-D channels-last are computed in place and kept",
       "close",
-      NEW,
+      BOTH,
       [
         golden("BatchNorm2d(16) on channelsLast float32", "layouts"),
         golden("BatchNorm3d(5) on channelsLast3d", "layouts"),
@@ -174,7 +178,7 @@ export const BATCH_NORMS: readonly Row[] = [
       "layout",
       "views: transposed, sliced",
       "close",
-      NEW,
+      BOTH,
       [
         golden("BatchNorm2d(4) on fewerRows", "layouts"),
         semantics("a transposed input gives what its copy gives"),
@@ -225,7 +229,7 @@ export const BATCH_NORMS: readonly Row[] = [
       "input",
       "integers, another dtype than the parameters'",
       "same",
-      BOTH,
+      OLD,
       [errors("mixed dtype (CPU): all inputs must share same datatype.: the input is float64, weight float32")],
     ],
     [
@@ -236,6 +240,7 @@ export const BATCH_NORMS: readonly Row[] = [
       [
         twice,
         semantics("derivatives by gradcheck, twice"),
+        live("BatchNorm2d"),
         test("nn/norm-double-backward", "a gradient penalty trains, with PyTorch's loss curve"),
       ],
     ],

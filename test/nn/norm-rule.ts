@@ -16,7 +16,8 @@
  *   gradWeight   Σ |g·x̂|            gradBias   Σ |g|
  *
  * The mean is off already: nothing in T grows with it, so what its rounding costs PyTorch is no excuse for us. Only where the mean is a
- * rounded number for everybody |x̂| is (|x| + |mean|)·invstd: statistics that are given, float64, which has nothing wider to sum in, and
+ * rounded number for everybody |x̂| is (|x| + |mean|)·invstd: statistics that are given; float64, which has nothing wider to sum n numbers
+ * in (there n·|mean|); and
  * batch and instance norm of views that are copied and of 16-bit input, since the copy gets the recipe of PyTorch's contiguous kernel.
  * Where 6 comes from: the term that our kernels round most is x̂·mean(h·x̂)·invstd of gradInput = d·k·invstd with d = x − mean and
  * k = mean(h·d)·invstd², 11 times: in k once h, d and their product, invstd twice, k itself; then d, d·k, the difference, invstd, the last

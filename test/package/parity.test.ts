@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { isThere, page, ROWS } from "../../scripts/parity/page.ts";
+import { isThere, page, ROWS, versionsOf } from "../../scripts/parity/page.ts";
 import { APIS } from "../torch/apis.ts";
+import { recordedRuns } from "../torch/runs.ts";
 
 const live = APIS.map(({ name }) => name);
 const named = ({ api, argument, behaviour }: (typeof ROWS)[number]) => `${api} · ${argument} · ${behaviour}`;
@@ -11,6 +12,27 @@ test("every row names tests that exist", () => {
     row.evidence.filter((evidence) => !isThere(evidence, live)).map((evidence) => ({ row: named(row), evidence })),
   );
   expect(lost).toEqual([]);
+});
+
+test("a version that a row claims was compared: golden numbers were made with it, or a live run was recorded", () => {
+  const runs = recordedRuns();
+  const bare = ROWS.flatMap((row) => {
+    const backed = row.evidence.flatMap((evidence) => versionsOf(evidence, runs));
+    // a row of hand-written tests alone says which one version they were written from
+    const claimed = row.torch.split(", ").filter((version) => /^\d/.test(version) && version !== "2.x source");
+    const onlyTests = row.evidence.every((evidence) => "test" in evidence);
+    if (onlyTests && claimed.length <= 1) return [];
+    const missing = claimed.filter((version) => !backed.includes(version.split(".").slice(0, 2).join(".")));
+    return missing.map((version) => `${named(row)}: ${version}`);
+  });
+  expect(bare).toEqual([]);
+});
+
+test("a run with differences, or of other APIs, backs nothing", () => {
+  const run = { torch: "2.13.0+cpu", seed: 1, backends: [], cases: 10, differences: 0, apis: { GroupNorm: 10 } };
+  expect(versionsOf({ live: "GroupNorm" }, [run])).toEqual(["2.13"]);
+  expect(versionsOf({ live: "LayerNorm" }, [run])).toEqual([]);
+  expect(versionsOf({ live: "GroupNorm" }, [{ ...run, differences: 1 }])).toEqual([]);
 });
 
 test("a test that does not exist is noticed", () => {

@@ -24,8 +24,8 @@ def normalized(x, g, v, axes, weight, bias, eps, rounded, centred=True, fixed=No
     scale = 1 if weight is None else weight
     h = g * scale
     out = {"output": xhat * scale + (0 if bias is None else bias)}
-    # where the mean is a rounded number, x - mean loses last bits of both
-    seen = (abs(x) + abs(centre)) * invstd if fixed or rounded else abs(xhat)
+    # Where the mean is a rounded number, x - mean loses last bits of both, as many as numbers were added up in the same precision.
+    seen = (abs(x) + max(1, rounded) * abs(centre)) * invstd if fixed or rounded else abs(xhat)
     term = {"output": seen * abs(scale) + (0 if bias is None else abs(bias))}
     if fixed:
         out["grad_input"] = h * invstd
@@ -102,8 +102,8 @@ class Truth:
         self.state = {k: v.astype(WIDE) for k, v in state.items()}
         self.carried = {}
         self.batches = 0
-        # float64 has nothing wider to compute a mean in; of views that are copied batch and instance norm round it as PyTorch's contiguous kernel does
-        self.rounded, self.recipe = double, recipe
+        # float64 has nothing wider to sum in; of views that are copied batch and instance norm round the mean as PyTorch's contiguous kernel does
+        self.recipe = recipe
 
     def step(self, x, g, training, v=None):
         """Results by PyTorch's names, and their terms; those of second derivatives too where `v` is upstream of the gradient."""
@@ -111,6 +111,10 @@ class Truth:
         with np.errstate(all="ignore"):
             out, term = self.compute(x, g, training, v)
         return out, {k: float(np.max(np.where(np.isfinite(v), v, 0), initial=0)) for k, v in term.items()}
+
+    def rounded(self, count):
+        """By how many last bits a mean of so many numbers may be off, if not by its last rounding alone: 0."""
+        return count if self.double else 0
 
     def learned(self, shape):
         tensors = []
@@ -141,12 +145,12 @@ class Truth:
             seen = x.reshape(x.size // max(length, 1), length)
             eps = options.get("eps", 1e-5 if not rms else 2.0**-52 if self.double else 2.0**-23)
             bias = None if rms else bias
-            found = normalized(seen, *like(seen, g, v), (1,), weight, bias, eps, self.rounded, centred=not rms)
+            found = normalized(seen, *like(seen, g, v), (1,), weight, bias, eps, self.rounded(length), centred=not rms)
         elif name in ("GroupNorm", "group_norm"):
             groups = self.args[0] if self.module else self.args[1]
             seen = x.reshape(shape[0], groups, shape[1] // groups, x.size // max(shape[0] * shape[1], 1))
             weight, bias = self.learned((1, groups, shape[1] // groups, 1))
-            found = normalized(seen, *like(seen, g, v), (2, 3), weight, bias, eps, self.rounded)
+            found = normalized(seen, *like(seen, g, v), (2, 3), weight, bias, eps, self.rounded(seen[0, 0].size if seen.size else 0))
         else:
             return self.by_channels(x, g, training, v, eps)
         return self.shaped(found, shape)
@@ -177,29 +181,30 @@ class Truth:
                 self.state.setdefault(key, np.full(c, value, WIDE))
         running = [self.state[k].reshape(1, c, 1) for k in ("running_mean", "running_var")] if tracks else None
         axes = (2,) if instance else (0, 2)
+        count = seen.size // max(1, n * c if instance else c)
         found = normalized(
-            seen, *like(seen, g, v), axes, weight, bias, eps, self.rounded or (self.recipe and seen.shape[2] > 1), fixed=None if training else running, flat_is_zero=True
+            seen, *like(seen, g, v), axes, weight, bias, eps, self.rounded(count) or int(self.recipe and seen.shape[2] > 1), fixed=None if training else running, flat_is_zero=True
         )
         out, term = self.shaped(found, x.shape)
         if tracks:
             if training and x.size:
-                self.update(found[2], found[3], seen.size // (n * c if instance else c))
+                self.update(abs(seen).mean(axes, keepdims=True), found[2], found[3], count)
             for key in ("running_mean", "running_var"):
                 out[key] = self.state[key]
                 term[key] = self.carried.get(key, abs(self.state[key]))
         return out, term
 
-    def update(self, mean, variance, count):
+    def update(self, size_of_mean, mean, variance, count):
         self.batches += 1
         momentum = self.options.get("momentum", 0.1)
         share = WIDE(1) / self.batches if momentum is None else WIDE(momentum)
         now = {"running_mean": mean, "running_var": variance * count / (count - 1) if count > 1 else variance * np.nan}
         for key, value in now.items():
             c = self.state[key].shape[0]
-            size = abs(value).reshape(-1, c).mean(0)
+            size = (size_of_mean if key == "running_mean" else abs(value)).reshape(-1, c).mean(0)
             if self.double and key == "running_var":
                 # deviations from a rounded mean leave its square
-                size += np.ldexp(mean**2, -53).reshape(-1, c).mean(0)
+                size += np.ldexp((count * mean) ** 2, -53).reshape(-1, c).mean(0)
             before = self.carried.get(key, abs(self.state[key]))
             self.state[key] = self.state[key] * (1 - share) + value.reshape(-1, c).mean(0) * share
             self.carried[key] = before * (1 - share) + size * share
