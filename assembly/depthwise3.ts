@@ -111,6 +111,47 @@ function convolvePlane(
   const w8 = v128.load32_splat(w + 8 * tap);
   const offset = f32x4.splat(bias);
   const last = bytes - 16;
+  if (step === row) {
+    // With stride 1 two rows of outputs share the two rows of inputs between them.
+    for (; rows > 1; rows -= 2) {
+      for (let at: usize = 0; ; at = min(at + 16, last)) {
+        let from = x + at;
+        let v = v128.load(from);
+        let sum = madd<f32>(w0, v, offset);
+        v = v128.load(from + o1);
+        sum = madd<f32>(w1, v, sum);
+        v = v128.load(from + o2);
+        sum = madd<f32>(w2, v, sum);
+        from += row;
+        v = v128.load(from);
+        sum = madd<f32>(w3, v, sum);
+        let below = madd<f32>(w0, v, offset);
+        v = v128.load(from + o1);
+        sum = madd<f32>(w4, v, sum);
+        below = madd<f32>(w1, v, below);
+        v = v128.load(from + o2);
+        sum = madd<f32>(w5, v, sum);
+        below = madd<f32>(w2, v, below);
+        from += row;
+        v = v128.load(from);
+        sum = madd<f32>(w6, v, sum);
+        below = madd<f32>(w3, v, below);
+        v = v128.load(from + o1);
+        sum = madd<f32>(w7, v, sum);
+        below = madd<f32>(w4, v, below);
+        v = v128.load(from + o2);
+        v128.store(out + at, madd<f32>(w8, v, sum));
+        below = madd<f32>(w5, v, below);
+        from += row;
+        below = madd<f32>(w6, v128.load(from), below);
+        below = madd<f32>(w7, v128.load(from + o1), below);
+        v128.store(out + bytes + at, madd<f32>(w8, v128.load(from + o2), below));
+        if (at === last) break;
+      }
+      x += 2 * step;
+      out += 2 * bytes;
+    }
+  }
   for (; rows > 0; rows--) {
     for (let at: usize = 0; ; at = min(at + 16, last)) {
       let from = x + at;
