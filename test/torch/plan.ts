@@ -60,7 +60,7 @@ export function drawPlan(apis: readonly Api[], runSeed: number, index: number): 
   // the lazy instance norms misread an input without a batch
   const isLazyUnbatched = api.name.startsWith("Lazy") && api.channelDim(wrong) === 0;
   const rank = random.chance(0.01) && !isLazyUnbatched && !reduced ? wrong : random.pick(api.ranks);
-  const shape = drawShape(random, rank, api.mayBeEmpty ?? true);
+  const shape = drawShape(random, rank, (api.mayBeEmpty ?? true) && !reduced);
   const options = api.options(random);
   const channels = shape[api.channelDim(rank)] ?? 3;
   const mode = options.training ?? options.use_input_stats;
