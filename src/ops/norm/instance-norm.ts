@@ -9,12 +9,12 @@ import { reshape } from "../views.ts";
 import { batchNormTrain, type RunningStatistics, trainView } from "./batch-norm.ts";
 import { type Affine, byChannels, imageView, repeat } from "./layout.ts";
 
-/** Images that are added before the sum goes on in another one. */
+/** After so many images the sums start anew. */
 const RUN = 64;
 
 /**
- * The average over the images of what every image made of the running statistics, [N·C] to [C], in the dtype itself and in the order in which PyTorch adds up columns
- * that fill no vectors: every fourth image into one of four sums, each in runs of sixteen.
+ * The average over the images of what every image made of the running statistics, [N·C] to [C], in the dtype itself: every fourth image into one of four sums, in
+ * runs of sixteen. One after the other, the roundings of a hundred images come to 3e-6. PyTorch's order is much like this one, and depends on the processor.
  */
 function averageInto(running: Tensor, perImage: Tensor, n: number): void {
   const dtype = floatDType(running.dtype, "instance_norm");
