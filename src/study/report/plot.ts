@@ -60,7 +60,12 @@ export function responsive(tools: Tools, caption: Caption, draw: (size: Size) =>
 }
 
 /** Draws one plot as an SVG with a title and a description. */
-export function svg(tools: Pick<Tools, "Plot" | "document">, caption: Caption, className: string, options: PlotOptions): Html {
+export function svg(
+  tools: Pick<Tools, "Plot" | "document">,
+  caption: Caption,
+  className: string,
+  options: PlotOptions,
+): Html {
   const { document } = tools;
   const root = tools.Plot.plot({ ...options, document, className: "plot" });
   root.querySelector("style")?.remove();
