@@ -69,7 +69,10 @@ export class Heap {
   limit = MAX_PAGES * PAGE;
 
   private readonly sizes = new Map<Pointer, number>();
+  /** idle blocks by size */
   private readonly bins = new Map<number, Pointer[]>();
+  /** idle blocks that were joined, of any size: what no bin has is cut from them */
+  private gaps: [Pointer, number][] = [];
   private top = HEAP_START;
   private used = 0;
   private peak = 0;
@@ -104,13 +107,11 @@ export class Heap {
     return pointer;
   }
 
-  /** A block that no bin has: from a merged gap if much lies idle, else from fresh memory. */
+  /** A block that no bin has: from a gap, from gaps joined anew if much lies idle, else from fresh memory. */
   private carve(size: number): Pointer {
-    // Merging costs a sort of all idle blocks; it pays when the idle bytes are many times the request, or the end is near.
-    if (this.idle >= 4 * size + MERGE_FROM) {
-      const merged = this.takeMerged(size);
-      if (merged !== undefined) return merged;
-    }
+    // Joining sorts all idle blocks and empties the bins; it pays when the idle bytes are many times the request, or the end is near.
+    const pointer = this.takeGap(size) ?? (this.idle >= 4 * size + MERGE_FROM ? this.takeMerged(size) : undefined);
+    if (pointer !== undefined) return pointer;
     const end = this.top + size;
     if (end > this.memory.buffer.byteLength && !this.grow(end)) {
       const merged = this.takeMerged(size);
@@ -119,9 +120,8 @@ export class Heap {
         `the tensor heap is full: ${size} bytes do not fit beside the ${this.used} in use (limit ${this.limit})`,
       );
     }
-    const pointer = this.top;
     this.top = end;
-    return pointer;
+    return end - size;
   }
 
   private grow(end: number): boolean {
@@ -139,27 +139,37 @@ export class Heap {
     return true;
   }
 
-  /** Joins neighbouring idle blocks and takes `size` from the smallest gap that holds it; the rest stays idle. */
+  /** Joins neighbouring idle blocks to gaps and takes `size` from one. */
   private takeMerged(size: number): Pointer | undefined {
-    const idle: [Pointer, number][] = [];
+    const idle = this.gaps;
     for (const [binSize, bin] of this.bins) for (const pointer of bin) idle.push([pointer, binSize]);
-    idle.sort((a, b) => a[0] - b[0]);
-    const gaps: [Pointer, number][] = [];
-    for (const [pointer, bytes] of idle) {
-      const last = gaps[gaps.length - 1];
-      if (last && last[0] + last[1] === pointer) last[1] += bytes;
-      else gaps.push([pointer, bytes]);
-    }
     this.bins.clear();
-    let best: [Pointer, number] | undefined;
-    for (const gap of gaps) if (gap[1] >= size && (!best || gap[1] < best[1])) best = gap;
-    for (const gap of gaps) {
-      const [pointer, bytes] = gap === best ? [gap[0] + size, gap[1] - size] : gap;
-      if (bytes > 0) this.putIdle(pointer, bytes);
+    idle.sort((a, b) => a[0] - b[0]);
+    this.gaps = [];
+    for (const block of idle) {
+      const last = this.gaps[this.gaps.length - 1];
+      if (last && last[0] + last[1] === block[0]) last[1] += block[1];
+      else this.gaps.push(block);
     }
-    if (!best) return undefined;
+    return this.takeGap(size);
+  }
+
+  /** Takes `size` from the smallest gap that holds it. */
+  private takeGap(size: number): Pointer | undefined {
+    let best = -1;
+    for (let i = 0; i < this.gaps.length; i++) {
+      if (this.gaps[i][1] >= size && (best < 0 || this.gaps[i][1] < this.gaps[best][1])) best = i;
+    }
+    if (best < 0) return undefined;
+    const gap = this.gaps[best];
+    const [pointer] = gap;
+    if (gap[1] === size) this.gaps.splice(best, 1);
+    else {
+      gap[0] += size;
+      gap[1] -= size;
+    }
     this.idle -= size;
-    return best[0];
+    return pointer;
   }
 
   private putIdle(pointer: Pointer, size: number): void {
