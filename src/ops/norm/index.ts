@@ -3,7 +3,7 @@
  *
  *   batch-norm.ts        a channel's moments over everything else, taken or given; tail.ts: what may follow in the same pass
  *   joint-batch-norm.ts  the same moments over several arrays, some positions, or other processes
- *   instance-norm.ts     batch norm of one batch of N·C channels
+ *   instance-norm.ts     batch norm of N·C channels, or of channels-last images one by one
  *   row-norm.ts          moments of rows: layer and RMS norm, contiguous group norm
  *   group-norm.ts        group norm, channels-last too: the channels' moments merged
  *   differentiable.ts    all their gradients as formulas, for gradients of gradients
