@@ -89,7 +89,7 @@ function jointBatchNorm(
   if (parts.length === 1 && !parts[0].mask && !collective) {
     return [batchNormTrain(parts[0].x, affine, running, eps, tail)];
   }
-  return parts.length === 0 ? [] : batchNormJoint(parts, affine, running, eps, collective);
+  return parts.length === 0 ? [] : batchNormJoint(parts, affine, running, eps, collective, tail);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { ArgumentError, autograd, manualSeed, nn, randn, ShapeError, type Tensor, tensor } from "evenkeel";
+import { ArgumentError, autograd, F, manualSeed, nn, randn, ShapeError, type Tensor, tensor } from "evenkeel";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { setDefaultCollective } from "../../src/functional/collective.ts";
 import { relativeError } from "./compare.ts";
@@ -124,6 +124,43 @@ describe("over several processes", () => {
     expect(ranks.answered).toEqual({ allGather: 2, allReduce: 2 });
     expect(relativeError(found.toTypedArray(), x.var(0).toTypedArray())).toBeLessThan(1e-9);
   });
+
+  test.each(["relu", "gelu", null] as const)(
+    "with %s behind it in the same pass: the bits of one after the other, twice derived too",
+    (activation) => {
+      const [x, residual, g] = Array.from({ length: 3 }, () => randn([6, 3, 2, 2]));
+      const pass = (joined: boolean, penalty: boolean) => {
+        const ranks = new Ranks(2);
+        return ranks.run(penalty ? 14 : 2, (rank) => {
+          const part = (t: Tensor) => t.narrow(0, rank === 0 ? 0 : 2, rank === 0 ? 2 : 4).contiguous();
+          const [input, added] = [part(x).requiresGrad_(), part(residual).requiresGrad_()];
+          const options = { processGroup: ranks.collective };
+          const layer = joined
+            ? (nn.convertSyncBatchNorm(new nn.BatchNormAct2d(3, { activation }), options) as nn.BatchNormAct2d)
+            : new nn.SyncBatchNorm(3, options);
+          layer.weight?.detach().copy_(tensor([0.5, -1, 2]));
+          const after = (sum: Tensor) =>
+            activation === "relu" ? F.relu(sum) : activation === "gelu" ? F.gelu(sum) : sum;
+          const y =
+            layer instanceof nn.BatchNormAct2d
+              ? layer.forward(input, { residual: added })
+              : after(layer.forward(input).add(added));
+          if (!penalty) y.backward(part(g));
+          else {
+            const [gx] = autograd.grad([y.mul(part(g)).sum()], [input], { createGraph: true });
+            (gx as Tensor).square().sum().backward();
+          }
+          const { weight, bias } = layer;
+          return [y, input.grad, added.grad, weight?.grad, bias?.grad].map((t) => t?.toArray() ?? null);
+        });
+      };
+      expect(pass(true, false)).toEqual(pass(false, false));
+      const [one, other] = [pass(true, true), pass(false, true)].map((ranks) =>
+        (ranks as unknown[]).flat(9).map(Number),
+      );
+      expect(relativeError(one, other)).toBeLessThan(1e-5);
+    },
+  );
 
   test.each([[[4, 2]], [[1, 5, 0]]])(
     "ranks with %j samples: gradients of gradients are those of one process",

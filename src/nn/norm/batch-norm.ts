@@ -56,9 +56,7 @@ export abstract class BatchNorm extends NormBase {
   ): Tensor {
     this.checkInput(input);
     const { mean, variance, settings } = this.beginPass();
-    if (!mask && !settings.collective) {
-      return batchNormAct(input, mean, variance, { ...settings, residual, activation });
-    }
+    if (!mask) return batchNormAct(input, mean, variance, { ...settings, residual, activation });
     const normalized = batchNorm(input, mean, variance, { ...settings, mask });
     const sum = residual ? add(normalized, residual) : normalized;
     return activation ? activate(sum, activation) : sum;

@@ -24,7 +24,8 @@ export interface ChannelStatistics {
   readonly invstd: Tensor;
 }
 
-const NO_TAIL: Tail = { residual: null, activation: null };
+/** Nothing behind a normalization. */
+export const NO_TAIL: Tail = { residual: null, activation: null };
 
 /** Calls a kernel image by image, with the bytes that lie before the image's elements and before its channels' values. */
 function eachImage(x: Tensor, view: ChannelView, run: (elements: number, channels: number) => void): void {

@@ -17,10 +17,11 @@ import { square } from "../pointwise.ts";
 import { sum } from "../reduction.ts";
 import { narrow } from "../slicing.ts";
 import { reshape } from "../views.ts";
-import { channelGradients, channelMoments, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
+import { channelGradients, channelMoments, NO_TAIL, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
 import type { Collective } from "./collective.ts";
 import { differentiableGradients } from "./differentiable.ts";
 import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
+import { differentiableTailGrad, readByTail, type Tail, tailSlope } from "./tail.ts";
 
 /*
  * Batch normalization whose statistics span more than one array: micro-batches, the batches of other ranks, or only some positions of
@@ -89,7 +90,7 @@ function sumOverRanks(x: Tensor, collective: Collective): Tensor {
 
 /**
  * Batch normalization of several arrays by their joint statistics, over the ranks of a `collective` too. The arrays may differ in all but
- * the number of channels. Positions that a mask leaves out are normalized like the others, and do not count.
+ * the number of channels. Positions that a mask leaves out are normalized like the others, and do not count. A tail is for a single array.
  */
 export function batchNormJoint(
   parts: readonly JointPart[],
@@ -97,8 +98,10 @@ export function batchNormJoint(
   running: RunningStatistics | null,
   eps: number,
   collective: Collective | null = null,
+  tail: Tail = NO_TAIL,
 ): Tensor[] {
   const { weight, bias } = affine;
+  const { residual, activation } = tail;
   const inputs = parts.map(({ x, mask }) => ({ x: byChannels(x), mask }));
   const dtype = floatDType(parts[0].x.dtype, "batch_norm");
   const channels = parts[0].x.shape[1];
@@ -121,19 +124,23 @@ export function batchNormJoint(
     running.variance.storage.version++;
   }
   const statistics = { mean, rest, invstd };
-  const outputs = inputs.map(({ x }) => scaleAndShift(x, affine, statistics));
+  const outputs = inputs.map(({ x }) => scaleAndShift(x, affine, statistics, tail));
 
   const again = (gradients: readonly (Tensor | null)[]) => {
+    const before = gradients.map((g) => {
+      if (!g || !activation) return g;
+      return differentiableTailGrad(g, tail, batchNormJoint(parts, affine, null, eps, collective)[0]);
+    });
     const each = inputs.map(({ x, mask }, i) => ({
       x,
-      g: gradients[i],
+      g: before[i],
       positions: channelPositions(x),
       mask: mask && overChannels(mask),
     }));
     const count = maximum(convert(narrow(row, 0, 0, 1), dtype), scalarTensor(1, dtype));
     const across = collective && ((x: Tensor) => sumOverRanks(x, collective));
     const found = differentiableGradients(each, affine, { count, eps, centred: true, flatIsZero: true, across });
-    return [...found.x, found.weight, found.bias];
+    return [...found.x, found.weight, found.bias, before[0]];
   };
 
   const compute = (gradients: readonly (Tensor | null)[], needs: readonly boolean[]) => {
@@ -142,16 +149,22 @@ export function batchNormJoint(
       const upstream = gradients.map((g, i) => g && packedAs(g, inputs[i].x.strides));
       const found = inputs.map(({ x }, i) => {
         const g = upstream[i];
-        return g && channelGradients(g, x, weight, statistics, false, { x: false, weight: true, bias: true });
+        if (!g) return null;
+        const slope = tailSlope(tail, outputs[i], () =>
+          scaleAndShift(x, affine, statistics, { residual, activation: null }),
+        );
+        const wanted = { x: false, weight: true, bias: true, before: slope !== null };
+        return channelGradients(g, x, weight, statistics, false, wanted, slope);
       });
+      const before = upstream.map((g, i) => found[i]?.before ?? g);
       const total = (name: "weight" | "bias") => {
         const each = found.flatMap((part) => part?.[name] ?? []);
         return each.length > 0 ? each.reduce((a, b) => add(a, b)) : filled(mean.shape, dtype, 0);
       };
       const [gWeight, gBias] = [total("weight"), total("bias")];
       const needsX = needs.slice(0, inputs.length);
-      const gx = needsX.includes(true) ? inputGradients(upstream, gWeight, gBias, needsX) : [];
-      return [...needsX.map((_, i) => gx[i] ?? null), weight && gWeight, bias && gBias];
+      const gx = needsX.includes(true) ? inputGradients(before, gWeight, gBias, needsX) : [];
+      return [...needsX.map((_, i) => gx[i] ?? null), weight && gWeight, bias && gBias, residual && before[0]];
     });
   };
 
@@ -197,7 +210,14 @@ export function batchNormJoint(
   };
 
   const xs = inputs.map(({ x }) => x);
-  const saved = [...xs, ...inputs.map(({ mask }) => mask), weight].filter((tensor) => tensor !== null);
-  recordMany("JointBatchNormBackward0", outputs, [...xs, weight, bias], compute, saved, [row, mean, rest, invstd]);
+  const read = readByTail(tail);
+  const tailReads = read === "output" ? outputs : read === "input" ? [bias, residual] : [];
+  const saved = [...xs, ...inputs.map(({ mask }) => mask), weight, ...tailReads].filter((tensor) => tensor !== null);
+  recordMany("JointBatchNormBackward0", outputs, [...xs, weight, bias, residual], compute, saved, [
+    row,
+    mean,
+    rest,
+    invstd,
+  ]);
   return outputs;
 }
