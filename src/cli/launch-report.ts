@@ -6,6 +6,12 @@ export interface Cause {
   readonly what: string;
 }
 
+const NOTICED = /noticed that process rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)( \([^)]*\))?/;
+
+function endedBySignal([, rank, node, signal, name = ""]: readonly string[]): Cause {
+  return { who: `rank ${rank} (${node})`, what: `was ended by signal ${signal}${name}` };
+}
+
 /** What is said of a process by itself and by launchers of MPI. Of several causes the one with the smallest weight came first: what a rank says of itself, then what was seen of it. */
 const SAYINGS: readonly { weight: number; pattern: RegExp; cause: (found: readonly string[]) => Cause }[] = [
   {
@@ -13,14 +19,7 @@ const SAYINGS: readonly { weight: number; pattern: RegExp; cause: (found: readon
     pattern: /^evenkeel: (rank \d+) of \S+ \(([^)]*)\) (.*)$/m,
     cause: ([, rank, where, what]) => ({ who: `${rank} (${where})`, what }),
   },
-  {
-    weight: 1,
-    pattern: /noticed that process rank (\d+) with PID \d+ on node (\S+) exited on\s+signal (\d+)( \([^)]*\))?/,
-    cause: ([, rank, node, signal, name = ""]) => ({
-      who: `rank ${rank} (${node})`,
-      what: `was ended by signal ${signal}${name}`,
-    }),
-  },
+  { weight: 1, pattern: NOTICED, cause: endedBySignal },
   {
     weight: 1,
     pattern: /Process name: \[\[\d+,\d+\],(\d+)\]\s+Exit code: +(\d+)/,
@@ -46,6 +45,9 @@ function waitedInVain(output: string): Cause | null {
   const [, , worldSize, call] = sayings[0];
   const waiting = new Set(sayings.map(([, rank]) => Number(rank)));
   const missing = Array.from({ length: Number(worldSize) }, (_, rank) => rank).filter((rank) => !waiting.has(rank));
+  // Why a rank did not answer says more; on a busy computer that may come after the time-out.
+  const noticed = NOTICED.exec(output);
+  if (noticed && missing.includes(Number(noticed[1]))) return endedBySignal(noticed);
   const many = (ranks: Iterable<number>) => [...ranks].sort((a, b) => a - b).join(", ");
   return missing.length > 0
     ? { who: `rank ${many(missing)}`, what: `did not answer: rank ${many(waiting)} waited ${call}` }

@@ -13,6 +13,14 @@ describe("why a job ended", () => {
       "mpirun noticed that process rank 3 with PID 0 on node b exited on signal 9 (Killed).",
       "rank 3 (b) was ended by signal 9 (Killed)",
     ],
+    [
+      `${waited(0)}${waited(2)}mpirun noticed that process rank 1 with PID 0 on node b exited on signal 9 (Killed).`,
+      "rank 1 (b) was ended by signal 9 (Killed)",
+    ],
+    [
+      `${waited(0)}mpirun noticed that process rank 0 with PID 0 on node b exited on signal 9 (Killed).`,
+      "rank 1, 2 did not answer: rank 0 waited 9 s in allGather",
+    ],
     ["  Process name: [[1,1],2]\n  Exit code:    7\n", "rank 2 ended with exit code 7"],
     [
       "  Process name: [[1,1],2]\n  Exit code:    1\nevenkeel: rank 1 of 3 (a, process 5) was ended by an error that nobody caught: TypeError: x\n",
