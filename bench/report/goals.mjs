@@ -2,6 +2,7 @@ import { short } from "./numbers.mjs";
 
 const worst = (values) => (values.some((value) => value === null || value === undefined) ? null : Math.min(...values));
 const median = (spread) => spread?.median ?? null;
+const count = (threads) => (threads === 1 ? "1 thread" : `${threads} threads`);
 
 /** What the library set out to reach, each with the least favourable of the values measured. A value is met from `least` on. */
 export function goals(numbers) {
@@ -14,7 +15,7 @@ export function goals(numbers) {
   const add = (what, least, value, unit = "×") => list.push({ what, least, value, unit });
 
   for (const t of numbers.threads) {
-    const threads = t === 1 ? "1 thread" : `${t} threads`;
+    const threads = count(t);
     const both = batchNorm("both");
     add(
       `batch norm, forward + backward, against PyTorch contiguous, ${threads}`,
@@ -32,28 +33,25 @@ export function goals(numbers) {
     1,
     over(batchNorm("forward"), (w) => 2 * median(numbers.ratio(w, "limits", "evenkeel-1"))),
   );
-  add(
-    "batch norm, evaluation, against PyTorch's faster layout",
-    1,
-    over(batchNorm("eval"), (w) => median(numbers.againstFasterTorch(w, 1))),
-  );
   const others = numbers.where(({ group, kind }) => group === "norm" && kind !== "batch");
-  add(
-    "layer, group and instance norm against PyTorch's faster layout",
-    1.3,
-    over(others, (w) => median(numbers.againstFasterTorch(w, 1))),
-  );
+  for (const [what, least, workloads] of [
+    ["batch norm, evaluation,", 1, batchNorm("eval")],
+    ["layer, group and instance norm", 1.3, others],
+  ]) {
+    for (const t of numbers.threads) {
+      const faster = (w) => median(numbers.againstFasterTorch(w, t));
+      add(`${what} against PyTorch's faster layout, ${count(t)}`, least, over(workloads, faster));
+    }
+  }
   const training = [...batchNorm("forward"), ...batchNorm("both")];
-  add(
-    "batch norm against TensorFlow.js wasm",
-    15,
-    over(training, (w) => median(numbers.ratio(w, "tfjs-wasm", "evenkeel-1"))),
-  );
-  add(
-    "batch norm against jax-js wasm",
-    10,
-    over(training, (w) => median(numbers.ratio(w, "jax", "evenkeel-1"))),
-  );
+  for (const [name, least, peer] of [
+    ["TensorFlow.js wasm", 15, "tfjs-wasm"],
+    ["jax-js wasm", 10, "jax"],
+  ]) {
+    const ratio = (w) => median(numbers.ratio(w, peer, "evenkeel-1"));
+    add(`batch norm in training against ${name}`, least, over(training, ratio));
+    add(`batch norm in evaluation against ${name}`, least, over(batchNorm("eval"), ratio));
+  }
 
   const gemm = numbers.where(({ id }) => id === "gemm/1024");
   const share = over(gemm, (w) => median(numbers.ratio(w, "limits", "evenkeel-1")));
@@ -68,9 +66,8 @@ export function goals(numbers) {
     ["resnet20", "ResNet-20"],
   ]) {
     for (const t of numbers.threads) {
-      const threads = t === 1 ? "1 thread" : `${t} threads`;
       add(
-        `training step of the ${name} against PyTorch's faster layout, ${threads}`,
+        `training step of the ${name} against PyTorch's faster layout, ${count(t)}`,
         1,
         over(step(model), (w) => median(numbers.againstFasterTorch(w, t))),
       );
