@@ -1,4 +1,4 @@
-import type { Pointer } from "./arguments.ts";
+import type { NormTailGrad, Pointer } from "./arguments.ts";
 import type { FloatDType } from "./dtype.ts";
 
 /**
@@ -6,16 +6,8 @@ import type { FloatDType } from "./dtype.ts";
  * positions, the means, and Σ (x − mean)².
  */
 export interface GivenNormKernels {
-  /** row = [count, mean + rest, m2], from what momentsByChannel gives. */
-  packMoments(
-    dtype: FloatDType,
-    row: Pointer,
-    mean: Pointer,
-    rest: Pointer,
-    m2: Pointer,
-    channels: number,
-    count: number,
-  ): void;
+  /** The moments of one part, [outer, channels, inner]. */
+  partMoments(dtype: FloatDType, row: Pointer, x: Pointer, outer: number, channels: number, inner: number): void;
   /** The moments of all parts together, Σ nᵢ·(mᵢ − m)² apart from the rest (Chan, Golub & LeVeque 1983). `out` may be the first of the `rows`. */
   mergeMoments(out: Pointer, rows: Pointer, parts: number, channels: number): void;
   /**
@@ -49,8 +41,27 @@ export interface GivenNormKernels {
     channels: number,
   ): void;
   /**
+   * gBias = Σ g and gWeight = Σ g·x̂ = invstd·Σ g·(x − mean) of a part. With a tail, g is what comes through its activation, which is written `before`; that may be 0 behind
+   * ReLU where `inner` > 1, since givenGradByChannel can take it through again.
+   */
+  gradSumsByChannel(
+    dtype: FloatDType,
+    gWeight: Pointer,
+    gBias: Pointer,
+    g: Pointer,
+    x: Pointer,
+    outer: number,
+    channels: number,
+    inner: number,
+    mean: Pointer,
+    rest: Pointer,
+    invstd: Pointer,
+    tail?: NormTailGrad,
+  ): void;
+  /**
    * gx = (g − gMean − (x − mean)·k)·invstd·weight over [outer, channels, inner], where all but g and x have one value a channel. With gMean = Σ g / count and
-   * k = invstd²·Σ g·(x − mean) / count over the whole batch this is the gradient of its normalization.
+   * k = invstd²·Σ g·(x − mean) / count over the whole batch this is the gradient of its normalization. Where `relu` is not 0 it is ReLU's output, and g is taken through it
+   * first; `inner` > 1 then. gx may be g.
    */
   givenGradByChannel(
     dtype: FloatDType,
@@ -65,5 +76,6 @@ export interface GivenNormKernels {
     weight: Pointer,
     gMean: Pointer,
     k: Pointer,
+    relu: Pointer,
   ): void;
 }

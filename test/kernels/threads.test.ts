@@ -99,8 +99,8 @@ const CASES: Readonly<Record<string, () => Case>> = {
         const n = outer * c * inner;
         const [x, g, weight, bias] = [input(n), input(n, 2), input(c, 3), input(c, 4)];
         return writing(
-          [c, c, c, c, n, n, c, c, c, n, n, n, n],
-          (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums, given, z, before, tailed) => {
+          [c, c, c, c, n, n, c, c, c, n, n, n, n, 2 + 4 * c, c, c],
+          (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums, given, z, before, tailed, row, gW, gB) => {
             k.momentsByChannel("float32", mean, rest, m2, x, outer, c, inner);
             k.finishMoments("float32", invstd, 0, 0, mean, m2, c, outer * inner, 1e-5, 0);
             k.normalizeByChannel("float32", y, x, outer, c, inner, mean, rest, invstd, weight, bias);
@@ -143,7 +143,10 @@ const CASES: Readonly<Record<string, () => Case>> = {
               tail,
             );
             k.sumByChannel("float32", sums, x, outer, c, inner);
-            k.givenGradByChannel("float32", given, g, x, outer, c, inner, mean, invstd, weight, gBias, gWeight);
+            const relu = inner > 1 ? z : 0;
+            k.givenGradByChannel("float32", given, g, x, outer, c, inner, mean, invstd, weight, gBias, gWeight, relu);
+            k.partMoments("float32", row, x, outer, c, inner);
+            k.gradSumsByChannel("float32", gW, gB, g, x, outer, c, inner, mean, rest, invstd, tail);
           },
         );
       },

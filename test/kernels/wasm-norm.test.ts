@@ -80,7 +80,7 @@ function byChannel(
   const level = numbers(biases.map((v) => v / count));
   const slope = numbers(dots.map((v, c) => (v * scales[c]) / count));
   const given = block(dtype, n);
-  kernels.givenGradByChannel(dtype, given, g, x, outer, channels, inner, m, s, affine ? weight : s, level, slope);
+  kernels.givenGradByChannel(dtype, given, g, x, outer, channels, inner, m, s, affine ? weight : s, level, slope, 0);
   const of = (pointer: number, count: number) => values(dtype, pointer, count);
   return {
     exact: [mean, m2, invstd, runningMean, runningVar, fixed]
@@ -115,6 +115,57 @@ function withTail(kernels: Backend, dtype: FloatDType, shape: [number, number, n
   return {
     exact: stats.concat(inner > 1 && activation === "relu" ? [of(y, n), of(evaluated, n), of(before, n)] : []),
     near: [y, evaluated, before, gx, inPlace].map((p) => of(p, n)).concat([of(gWeight, channels), of(gBias, channels)]),
+  };
+}
+
+/** What a part of a batch gives, and the way back behind ReLU, by one walk over its gradient and by two. */
+function ofPart(kernels: Backend, dtype: FloatDType, shape: [number, number, number]) {
+  const [outer, channels, inner] = shape;
+  const n = outer * channels * inner;
+  const next = randomNumbers(n + channels);
+  const [g, source] = [block(dtype, n, next), block(dtype, n, () => Math.max(0, next()))];
+  // a first row far from the others, and a mean far from 0
+  const x = block(dtype, n, () => 50 + next());
+  const x32 = values(dtype, x, n).map((v, i) => (i < channels * inner ? v + 1000 : v));
+  (dtype === "float32" ? heap.f32 : heap.f64).set(x32, x / (dtype === "float32" ? 4 : 8));
+  const row = block("float64", 1 + 2 * channels);
+  kernels.partMoments(dtype, row, x, outer, channels, inner);
+  const [mean, invstd, weight] = [
+    block(dtype, channels, () => 50 + next()),
+    block(dtype, channels, () => 1.5 + next()),
+    block(dtype, channels, next),
+  ];
+  const [rest, level, slope] = [
+    block(dtype, channels, () => 0),
+    block(dtype, channels, next),
+    block(dtype, channels, next),
+  ];
+  const sums = [0, 1, 2, 3].map(() => block(dtype, channels));
+  const [before, gx] = [block(dtype, n), block(dtype, n)];
+  const sizes = [outer, channels, inner] as const;
+  const tail = { activation: "relu", source } as const;
+  const grads = (out: number, from: number, relu: number) =>
+    kernels.givenGradByChannel(dtype, out, from, x, ...sizes, mean, invstd, weight, level, slope, relu);
+  const sum = (at: number, to: number) =>
+    kernels.gradSumsByChannel(dtype, sums[at], sums[at + 1], g, x, ...sizes, mean, rest, invstd, {
+      ...tail,
+      before: to,
+    });
+  sum(0, before);
+  const through = values(dtype, before, n);
+  if (inner > 1) {
+    sum(2, 0);
+    grads(gx, g, source);
+  } else {
+    sum(2, gx);
+    grads(gx, before, 0);
+  }
+  grads(before, before, 0);
+  return {
+    moments: values("float64", row, 1 + 2 * channels),
+    through,
+    sums: sums.map((pointer) => values(dtype, pointer, channels)),
+    gx: [before, gx].map((pointer) => values(dtype, pointer, n)),
   };
 }
 
@@ -170,6 +221,26 @@ describe.skipIf(!simd)("normalization on WebAssembly", () => {
           });
         });
       }
+    }
+
+    for (const shape of SHAPES) {
+      it(`of a part, ${dtype} [${shape}]`, () => {
+        const got = ofPart(wasm, dtype, shape);
+        const expected = ofPart(reference, dtype, shape);
+        // Moments are float64, but down columns those of the dtype: their Σ (x − mean)² is rounded.
+        const tolerance = shape[2] === 1 ? TOLERANCE[dtype] : 1e-12;
+        expect(difference(got.moments, expected.moments)).toBeLessThan(tolerance);
+        expect(got.through).toEqual(expected.through);
+        got.sums.forEach((part, i) => {
+          expect(difference(part, expected.sums[i])).toBeLessThan(10 * TOLERANCE[dtype]);
+        });
+        got.gx.forEach((part, i) => {
+          expect(difference(part, expected.gx[i])).toBeLessThan(TOLERANCE[dtype]);
+        });
+        // one walk or two: the same bits
+        expect(got.gx[1]).toEqual(got.gx[0]);
+        expect(got.sums.slice(2)).toEqual(got.sums.slice(0, 2));
+      });
     }
 
     const rowShapes: [string, RowShape][] = [1, 2, 3, 4, 5, 8, 17, 64].map((channels) => [

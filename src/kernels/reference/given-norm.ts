@@ -1,15 +1,35 @@
 import type { GivenNormKernels } from "../given-norm.ts";
+import { heap } from "../heap.ts";
+import { normalizeByChannelGrad } from "./channel-grad.ts";
+import { correction } from "./rows.ts";
 import { floats, position } from "./views.ts";
 
 export const givenNormKernels: GivenNormKernels = {
-  packMoments(dtype, row, mean, rest, m2, channels, count) {
+  partMoments(dtype, row, x, outer, channels, inner) {
     const [v, out] = [floats(dtype), floats("float64")];
-    const [m, l, q] = [position(dtype, mean), position(dtype, rest), position(dtype, m2)];
-    const r = position("float64", row);
+    const [r, first] = [position("float64", row), position(dtype, x)];
+    const count = outer * inner;
     out[r] = count;
     for (let c = 0; c < channels; c++) {
-      out[r + 1 + c] = v[m + c] + v[l + c];
-      out[r + 1 + channels + c] = v[q + c];
+      let sum = 0;
+      for (let n = 0; n < outer; n++) {
+        const at = first + (n * channels + c) * inner;
+        for (let i = at; i < at + inner; i++) sum += v[i];
+      }
+      const mean = sum / Math.max(count, 1);
+      let squares = 0;
+      let rest = 0;
+      for (let n = 0; n < outer; n++) {
+        const at = first + (n * channels + c) * inner;
+        for (let i = at; i < at + inner; i++) {
+          squares += (v[i] - mean) ** 2;
+          rest += v[i] - mean;
+        }
+      }
+      // the sum's own rounding
+      const off = correction(rest, count);
+      out[r + 1 + c] = mean + off;
+      out[r + 1 + channels + c] = squares - off * rest;
     }
   },
 
@@ -62,15 +82,24 @@ export const givenNormKernels: GivenNormKernels = {
     }
   },
 
-  givenGradByChannel(dtype, gx, g, x, outer, channels, inner, mean, invstd, weight, gMean, k) {
+  gradSumsByChannel(dtype, gWeight, gBias, g, x, outer, channels, inner, mean, rest, invstd, tail) {
+    const own = tail?.before === 0 ? heap.alloc(outer * channels * inner * (dtype === "float32" ? 4 : 8)) : 0;
+    const behind = tail && own !== 0 ? { ...tail, before: own } : tail;
+    normalizeByChannelGrad(dtype, 0, gWeight, gBias, g, x, outer, channels, inner, mean, rest, invstd, 0, true, behind);
+    if (own !== 0) heap.free(own);
+  },
+
+  givenGradByChannel(dtype, gx, g, x, outer, channels, inner, mean, invstd, weight, gMean, k, relu) {
     const v = floats(dtype);
     const [o, gi, xi] = [position(dtype, gx), position(dtype, g), position(dtype, x)];
     const [m, s, w] = [position(dtype, mean), position(dtype, invstd), position(dtype, weight)];
     const [a, b] = [position(dtype, gMean), position(dtype, k)];
+    const si = position(dtype, relu);
     for (let row = 0; row < outer * channels; row++) {
       const c = row % channels;
       for (let i = row * inner; i < (row + 1) * inner; i++) {
-        v[o + i] = (v[gi + i] - v[a + c] - (v[xi + i] - v[m + c]) * v[b + c]) * v[s + c] * v[w + c];
+        const upstream = relu !== 0 && v[si + i] <= 0 ? 0 : v[gi + i];
+        v[o + i] = (upstream - v[a + c] - (v[xi + i] - v[m + c]) * v[b + c]) * v[s + c] * v[w + c];
       }
     }
   },

@@ -32,6 +32,7 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
   const module = compile(simd);
   const instance = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
   const wasm = splitKernels(module, instance.exports as unknown as Exports, SPLITS);
+  const norm = normKernels(wasm, heap, reference);
   return {
     ...reference,
     ...memoryKernels(wasm),
@@ -39,8 +40,8 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
     ...reductionKernels(wasm, reference),
     ...indexKernels(wasm, reference),
     ...linearKernels(wasm, heap, reference),
-    ...normKernels(wasm, heap, reference),
-    ...givenNormKernels(wasm),
+    ...norm,
+    ...givenNormKernels(wasm, heap, norm),
     ...poolKernels(wasm, heap),
     ...optimizerKernels(wasm),
     name: "wasm",

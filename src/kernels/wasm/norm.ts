@@ -78,6 +78,22 @@ type ScaleByChannel = (
   fused: boolean,
   scratch: Pointer,
 ) => void;
+type ScaleTailByChannel = (
+  y: Pointer,
+  x: Pointer,
+  first: number,
+  rows: number,
+  channels: number,
+  inner: number,
+  alpha: Pointer,
+  beta: Pointer,
+  residual: Pointer,
+  op: number,
+  p: number,
+  q: number,
+  fused: boolean,
+  scratch: Pointer,
+) => void;
 type NormalizeByChannelGrad = (
   gx: Pointer,
   gWeight: Pointer,
@@ -156,6 +172,8 @@ export interface NormExports {
   affineByChannelF64: AffineByChannel;
   scaleByChannelF32: ScaleByChannel;
   scaleByChannelF64: ScaleByChannel;
+  scaleTailByChannelF32: ScaleTailByChannel;
+  scaleTailByChannelF64: ScaleTailByChannel;
   normalizeByChannelGradF32: NormalizeByChannelGrad;
   normalizeByChannelGradF64: NormalizeByChannelGrad;
   momentsByRowF32: MomentsByRow;
@@ -278,28 +296,20 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
     normalizeByChannel(dtype, y, x, outer, channels, inner, mean, rest, invstd, weight, bias, tail) {
       const prepare = is32(dtype) ? wasm.affineByChannelF32 : wasm.affineByChannelF64;
       const kernel = is32(dtype) ? wasm.scaleByChannelF32 : wasm.scaleByChannelF64;
+      const together = is32(dtype) ? wasm.scaleTailByChannelF32 : wasm.scaleTailByChannelF64;
       const { known, missing } = activationOf(dtype, tail);
       byChannels(channels, (scratch) => {
         const alpha = scratch + SCRATCH;
         const beta = alpha + 8 * channels;
         prepare(alpha, beta, channels, inner, mean, rest, invstd, weight, bias);
-        kernel(
-          y,
-          x,
-          0,
-          inner === 1 ? outer : outer * channels,
-          channels,
-          inner,
-          mean,
-          alpha,
-          beta,
-          tail?.residual ?? 0,
-          known.number,
-          known.p,
-          known.q,
-          fused,
-          scratch,
-        );
+        const { number, p, q } = known;
+        const residual = tail?.residual ?? 0;
+        if (inner > 1) {
+          const rows = outer * channels;
+          together(y, x, 0, rows, channels, inner, alpha, beta, residual, number, p, q, fused, scratch);
+          return;
+        }
+        kernel(y, x, 0, outer, channels, inner, mean, alpha, beta, residual, number, p, q, fused, scratch);
       });
       if (missing) reference.unary(missing, dtype, y, y, outer * channels * inner, tail?.p);
     },

@@ -17,11 +17,11 @@ import { square } from "../pointwise.ts";
 import { sum } from "../reduction.ts";
 import { narrow } from "../slicing.ts";
 import { reshape } from "../views.ts";
-import { channelGradients, channelMoments, NO_TAIL, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
+import { NO_TAIL, type RunningStatistics, scaleAndShift } from "./batch-norm.ts";
 import type { Collective } from "./collective.ts";
 import { differentiableGradients } from "./differentiable.ts";
 import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
-import { differentiableTailGrad, readByTail, type Tail, tailSlope } from "./tail.ts";
+import { differentiableTailGrad, readByTail, type Tail, type TailSlope, tailSlope } from "./tail.ts";
 
 /*
  * Batch normalization whose statistics span more than one array: micro-batches, the batches of other ranks, or only some positions of
@@ -45,8 +45,7 @@ function writeMoments(row: Tensor, { x, mask }: JointPart): void {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { outer, channels, inner } = channelView(x);
   if (!mask) {
-    const { mean, rest, m2 } = channelMoments(x, channelView(x));
-    backend().packMoments(dtype, row.pointer, mean.pointer, rest.pointer, m2.pointer, channels, outer * inner);
+    backend().partMoments(dtype, row.pointer, x.pointer, outer, channels, inner);
     return;
   }
   const [mean, m2] = [emptyTensor([channels], dtype), emptyTensor([channels], dtype)];
@@ -153,24 +152,52 @@ export function batchNormJoint(
         const slope = tailSlope(tail, outputs[i], () =>
           scaleAndShift(x, affine, statistics, { residual, activation: null }),
         );
-        const wanted = { x: false, weight: true, bias: true, before: slope !== null };
-        return channelGradients(g, x, weight, statistics, false, wanted, slope);
+        return gradSums(g, x, slope, needs[inputs.length + 2]);
       });
-      const before = upstream.map((g, i) => found[i]?.before ?? g);
       const total = (name: "weight" | "bias") => {
         const each = found.flatMap((part) => part?.[name] ?? []);
         return each.length > 0 ? each.reduce((a, b) => add(a, b)) : filled(mean.shape, dtype, 0);
       };
       const [gWeight, gBias] = [total("weight"), total("bias")];
       const needsX = needs.slice(0, inputs.length);
-      const gx = needsX.includes(true) ? inputGradients(before, gWeight, gBias, needsX) : [];
-      return [...needsX.map((_, i) => gx[i] ?? null), weight && gWeight, bias && gBias, residual && before[0]];
+      const gx = needsX.includes(true) ? inputGradients(upstream, found, gWeight, gBias, needsX) : [];
+      const gResidual = residual && (found[0]?.before ?? upstream[0]);
+      return [...needsX.map((_, i) => gx[i] ?? null), weight && gWeight, bias && gBias, gResidual];
     });
+  };
+
+  /**
+   * Σ g·x̂ and Σ g of a part, where g is what came through the tail: `before`, in memory of its own if it is the residual's gradient too; behind ReLU it is found again instead
+   * where nobody else wants it, which reads the output once more and writes nothing.
+   */
+  const gradSums = (g: Tensor, x: Tensor, slope: TailSlope | null, wantsBefore: boolean) => {
+    const { outer, channels, inner } = channelView(x);
+    const again = slope?.op === "relu" && inner > 1 && !wantsBefore;
+    const [gWeight, gBias] = [emptyTensor([channels], dtype), emptyTensor([channels], dtype)];
+    const before = slope && !again ? emptyAs(x) : null;
+    backend().gradSumsByChannel(
+      dtype,
+      gWeight.pointer,
+      gBias.pointer,
+      g.pointer,
+      x.pointer,
+      outer,
+      channels,
+      inner,
+      mean.pointer,
+      rest.pointer,
+      invstd.pointer,
+      slope
+        ? { activation: slope.op, p: slope.p, source: slope.source.pointer, before: before?.pointer ?? 0 }
+        : undefined,
+    );
+    return { weight: gWeight, bias: gBias, before, relu: again ? slope.source : null, inPlace: !wantsBefore };
   };
 
   /** From Σ g and Σ g·x̂ of all parts and ranks: (g − Σg / count − x̂·Σg·x̂ / count)·invstd·weight; a position that did not count has no part in the sums' derivatives. */
   const inputGradients = (
     upstream: readonly (Tensor | null)[],
+    found: readonly (ReturnType<typeof gradSums> | null)[],
     gWeight: Tensor,
     gBias: Tensor,
     needsX: readonly boolean[],
@@ -191,9 +218,10 @@ export function batchNormJoint(
     const scale = weight ? packed(weight) : filled(mean.shape, dtype, 1);
     return inputs.map(({ x, mask }, i) => {
       if (!needsX[i]) return null;
-      const gx = emptyAs(x);
-      const g = upstream[i] ?? emptyAs(x);
+      const { before = null, relu = null, inPlace = false } = found[i] ?? {};
+      const g = before ?? upstream[i] ?? emptyAs(x);
       if (!upstream[i]) fillTensor(g, 0);
+      const gx = before && inPlace ? before : emptyAs(x);
       const { outer, channels, inner } = channelView(x);
       const perChannel = [mean, invstd, scale, gMean, k].map((t) => t.pointer) as [
         number,
@@ -202,7 +230,18 @@ export function batchNormJoint(
         number,
         number,
       ];
-      backend().givenGradByChannel(dtype, gx.pointer, g.pointer, x.pointer, outer, channels, inner, ...perChannel);
+      const through = relu?.pointer ?? 0;
+      backend().givenGradByChannel(
+        dtype,
+        gx.pointer,
+        g.pointer,
+        x.pointer,
+        outer,
+        channels,
+        inner,
+        ...perChannel,
+        through,
+      );
       if (!mask) return gx;
       const direct = mul(g, reshape(mul(scale, invstd), channelPositions(x).affine));
       return where(overChannels(mask), gx, direct);
