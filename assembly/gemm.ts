@@ -1,12 +1,13 @@
-import { lanes, madd, pack, packedTile, storeCorner, TILE_BYTES, TILE_ROWS, tile } from "./tile";
+import { packTall, TALL_ROWS, tallTile } from "./tall-tile";
+import { lanes, madd, pack, storeCorner, TILE_BYTES } from "./tile";
 
 /** Steps of k between two visits of the output: a sliver of b is then 16 KiB and stays in the first cache. */
 const BLOCK_K: usize = 512;
-/** Rows of a packed at a time: 192 KiB in the second cache. */
-const BLOCK_M: usize = 96;
+/** Rows of a packed at a time: 200 KiB in the second cache. */
+const BLOCK_M: usize = 100;
 /** Bytes of b's row packed at a time: 512 float32, a panel of 1 MiB. */
 const BLOCK_N_BYTES: usize = 2048;
-/** Up to this many columns a is read where it lies: packing would cost more than it saves. */
+/** Up to this many columns, rows of a that lie side by side are read where they are: packing would cost more than it saves. */
 const DIRECT_COLUMNS: usize = 128;
 
 /**
@@ -39,10 +40,11 @@ function gemm<T>(
   }
   const width = TILE_BYTES / size;
   const corner = scratch;
-  const aPanel = scratch + TILE_ROWS * TILE_BYTES;
+  const aPanel = scratch + TALL_ROWS * TILE_BYTES;
   const bPanel = aPanel + BLOCK_M * BLOCK_K * size;
   const blockN = BLOCK_N_BYTES / size;
-  const direct = n <= DIRECT_COLUMNS;
+  const sliverRow = TALL_ROWS * size;
+  const direct = ASC_FEATURE_RELAXED_SIMD && aRow === size && n <= DIRECT_COLUMNS;
   for (let j0: usize = 0; j0 < n; j0 += blockN) {
     const nb = min(blockN, n - j0);
     for (let k0: usize = 0; k0 < k; k0 += BLOCK_K) {
@@ -52,20 +54,20 @@ function gemm<T>(
       for (let i0: usize = 0; i0 < m; i0 += BLOCK_M) {
         const mb = min(BLOCK_M, m - i0);
         const aBlock = a + i0 * aRow + k0 * aColumn;
-        if (!direct) pack<T>(aPanel, aBlock, aRow, aColumn, mb, kb, TILE_ROWS);
+        if (!direct) packTall<T>(aPanel, aBlock, aRow, aColumn, mb, kb);
         for (let j: usize = 0; j < nb; j += width) {
           const columns = min(width, nb - j);
           const sliver = bPanel + j * kb * size;
-          for (let i: usize = 0; i < mb; i += TILE_ROWS) {
-            const rows = min(TILE_ROWS, mb - i);
+          for (let i: usize = 0; i < mb; i += TALL_ROWS) {
+            const rows = min(TALL_ROWS, mb - i);
             const place = out + (i0 + i) * outRow + (j0 + j) * size;
-            const whole = rows === TILE_ROWS && columns === width;
+            const whole = rows === TALL_ROWS && columns === width;
             const to = whole ? place : corner;
             const toRow = whole ? outRow : TILE_BYTES;
             const toAdd = add && whole;
-            if (!direct) packedTile<T>(kb, aPanel + i * kb * size, sliver, to, toRow, toAdd);
-            else if (rows === TILE_ROWS) tile<T>(kb, aBlock + i * aRow, aRow, aColumn, sliver, to, toRow, toAdd);
-            else edgeTile<T>(kb, aBlock + i * aRow, aRow, aColumn, rows, aPanel, sliver, to);
+            if (!direct) tallTile<T>(kb, aPanel + i * kb * size, sliverRow, sliver, to, toRow, toAdd);
+            else if (rows < TALL_ROWS) edgeTile<T>(kb, aBlock + i * aRow, aRow, aColumn, rows, aPanel, sliver, to);
+            else tallTile<T>(kb, aBlock + i * size, aColumn, sliver, to, toRow, toAdd);
             if (!whole) storeCorner<T>(corner, place, outRow, rows, columns, add);
           }
         }
@@ -74,7 +76,7 @@ function gemm<T>(
   }
 }
 
-/** A tile of fewer than four rows, which are packed first so that nothing is read behind the last. */
+/** A tile of fewer rows, which are packed first so that nothing is read behind the last. */
 function edgeTile<T>(
   k: usize,
   a: usize,
@@ -85,15 +87,15 @@ function edgeTile<T>(
   b: usize,
   out: usize,
 ): void {
-  pack<T>(panel, a, aRow, aColumn, rows, k, TILE_ROWS);
-  packedTile<T>(k, panel, b, out, TILE_BYTES, false);
+  packTall<T>(panel, a, aRow, aColumn, rows, k);
+  tallTile<T>(k, panel, TALL_ROWS * sizeof<T>(), b, out, TILE_BYTES, false);
 }
 
 /** Bytes of scratch that gemmF32 and gemmF64 need for a product of these sizes. */
 export function gemmScratch(n: usize, k: usize, size: usize): usize {
   const kb = min(k, BLOCK_K);
   const columns = min(n * size + TILE_BYTES - 1, BLOCK_N_BYTES) & ~(TILE_BYTES - 1);
-  return TILE_ROWS * TILE_BYTES + BLOCK_M * BLOCK_K * size + columns * kb;
+  return TALL_ROWS * TILE_BYTES + BLOCK_M * BLOCK_K * size + columns * kb;
 }
 
 /**
