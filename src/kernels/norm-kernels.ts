@@ -100,29 +100,20 @@ export interface NormKernels {
     tail?: NormTailGrad,
   ): void;
   /**
-   * mean[r], rest[r], which is what rounding the mean lost, and invstd[r] = 1 / √(m2 / length + eps) with the biased variance. In all kernels
-   * by rows `mean` may be 0: then the rows are not centred, m2 = Σ x² (RMS norm).
+   * mean[r], rest[r], which is what rounding the mean lost, invstd[r] = 1 / √(variance + eps) with the biased variance, and y = (x − mean)·invstd·weight + bias.
+   * weight and bias may be 0 (then 1 and 0). In both kernels by rows `mean` may be 0: then the rows are not centred, the variance is that about 0 (RMS norm).
    */
-  momentsByRow(
-    dtype: FloatDType,
-    mean: Pointer,
-    rest: Pointer,
-    invstd: Pointer,
-    x: Pointer,
-    rows: number,
-    length: number,
-    eps: number,
-  ): void;
-  normalizeByRow(
+  rowNorm(
     dtype: FloatDType,
     y: Pointer,
-    x: Pointer,
-    shape: RowShape,
     mean: Pointer,
     rest: Pointer,
     invstd: Pointer,
+    x: Pointer,
+    shape: RowShape,
     weight: Pointer,
     bias: Pointer,
+    eps: number,
   ): void;
   /** Any of gx, gWeight, gBias may be 0; gWeight and gBias are [groups · channels]. */
   normalizeByRowGrad(

@@ -161,8 +161,7 @@ const CASES: Readonly<Record<string, () => Case>> = {
         const s = { rows, groups, channels, inner };
         const [x, g, weight, bias] = [input(n), input(n, 2), input(c, 3), input(c, 4)];
         return writing([rows, rows, rows, n, n, c, c], (k, mean, rest, invstd, y, gx, gWeight, gBias) => {
-          k.momentsByRow("float32", mean, rest, invstd, x, rows, channels * inner, 1e-5);
-          k.normalizeByRow("float32", y, x, s, mean, rest, invstd, weight, bias);
+          k.rowNorm("float32", y, mean, rest, invstd, x, s, weight, bias, 1e-5);
           k.normalizeByRowGrad("float32", gx, gWeight, gBias, g, x, s, mean, rest, invstd, weight);
         });
       },

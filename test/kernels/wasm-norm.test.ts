@@ -181,8 +181,7 @@ function byRow(kernels: Backend, dtype: FloatDType, shape: RowShape, affine: boo
   const [invstd, y, gx] = [block(dtype, rows), block(dtype, n), block(dtype, n)];
   const [mean, rest] = centred ? [block(dtype, rows), block(dtype, rows)] : [0, 0];
   const [gWeight, gBias] = [block(dtype, weights), block(dtype, weights)];
-  kernels.momentsByRow(dtype, mean, rest, invstd, x, rows, length, 1e-5);
-  kernels.normalizeByRow(dtype, y, x, shape, mean, rest, invstd, weight, bias);
+  kernels.rowNorm(dtype, y, mean, rest, invstd, x, shape, weight, bias, 1e-5);
   kernels.normalizeByRowGrad(dtype, gx, gWeight, gBias, g, x, shape, mean, rest, invstd, weight);
   const of = (pointer: number, count: number) => values(dtype, pointer, count);
   const results = [of(gx, n), of(invstd, rows), of(y, n), of(gWeight, weights), of(gBias, weights)];
@@ -243,13 +242,17 @@ describe.skipIf(!simd)("normalization on WebAssembly", () => {
       });
     }
 
-    const rowShapes: [string, RowShape][] = [1, 2, 3, 4, 5, 8, 17, 64].map((channels) => [
+    // also longer than what is summed in float32, and than rows of which the sums are taken two rows ahead, one row ahead, or by themselves
+    const rowShapes: [string, RowShape][] = [1, 2, 3, 4, 5, 8, 17, 64, 77, 1063, 5002].map((channels) => [
       "layer",
       { rows: 5, groups: 1, channels, inner: 1 },
     ]);
     rowShapes.push(
       ["group", { rows: 6, groups: 3, channels: 2, inner: 7 }],
       ["group", { rows: 4, groups: 2, channels: 4, inner: 16 }],
+      ["group", { rows: 4, groups: 2, channels: 3, inner: 77 }],
+      ["group", { rows: 4, groups: 2, channels: 9, inner: 531 }],
+      ["layer", { rows: 1, groups: 1, channels: 70_001, inner: 1 }],
     );
     rowShapes.push(
       ["group", { rows: 6, groups: 3, channels: 5, inner: 1 }],
@@ -303,8 +306,7 @@ describe.skipIf(!simd)("normalization on WebAssembly", () => {
       ] as const) {
         heap.f32.set(pairs, rows / 4);
         const [one, zero] = [block("float32", 2, () => 1), block("float32", 2, () => 0)];
-        kernels.momentsByRow("float32", mean, rest, invstd, rows, 3, 2, 1e-12);
-        kernels.normalizeByRow("float32", y, rows, shape, mean, rest, invstd, affine ? one : 0, affine ? zero : 0);
+        kernels.rowNorm("float32", y, mean, rest, invstd, rows, shape, affine ? one : 0, affine ? zero : 0, 1e-12);
         expect(difference(values("float32", y, 6), output)).toBeLessThan(3e-7);
       }
       heap.f32.set(
@@ -321,6 +323,40 @@ describe.skipIf(!simd)("normalization on WebAssembly", () => {
         ),
       ).toBeLessThan(3e-7);
     }
+  });
+
+  it("finds the moments of rows whose squares are no float32, and of those with values that are far from all others", () => {
+    const length = 70;
+    const next = randomNumbers(3);
+    const noise = Array.from({ length }, next);
+    const rows: number[][] = [
+      noise.map((v) => v * 1e25),
+      noise.map((v) => v * 1e-27),
+      noise.map((v) => 1e6 + v),
+      // the first values, of which a pivot is made, lie elsewhere
+      noise.map((v, i) => (i < 4 ? 1e5 + v : v)),
+      noise.map((_, i) => (i === 17 ? 1e8 : 1)),
+      noise.map(() => -0.1),
+    ];
+    const shape = { rows: rows.length, groups: 1, channels: length, inner: 1 };
+    const results = [reference, wasm].map((kernels) => {
+      const [mean, rest, invstd] = [0, 1, 2].map(() => block("float32", rows.length));
+      const [x, y] = [block("float32", rows.length * length), block("float32", rows.length * length)];
+      heap.f32.set(rows.flat(), x / 4);
+      kernels.rowNorm("float32", y, mean, rest, invstd, x, shape, 0, 0, 1e-60);
+      return [mean, invstd]
+        .map((p) => values("float32", p, rows.length))
+        .concat([values("float32", y, rows.length * length)]);
+    });
+    rows.forEach((_, r) => {
+      expect(results[1][0][r] / results[0][0][r]).toBeCloseTo(1, 6);
+      // the variance of equal values is 0, and 1 / √1e-60 no float32
+      expect(results[1][1][r] === results[0][1][r] || Math.abs(results[1][1][r] / results[0][1][r] - 1) < 3e-7).toBe(
+        true,
+      );
+      const row = (of: readonly number[]) => of.slice(r * length, (r + 1) * length);
+      expect(difference(row(results[1][2]), row(results[0][2]))).toBeLessThan(5e-7);
+    });
   });
 
   it("rounds x·α + β once where float64 alone would round it twice", () => {

@@ -14,19 +14,24 @@ export function correction(deviations: number, count: number): number {
   return count > 0 && Number.isFinite(deviations) ? deviations / count : 0;
 }
 
-function momentsByRow(
+function rowNorm(
   dtype: FloatDType,
+  y: Pointer,
   mean: Pointer,
   rest: Pointer,
   invstd: Pointer,
   x: Pointer,
-  rows: number,
-  length: number,
+  shape: RowShape,
+  weight: Pointer,
+  bias: Pointer,
   eps: number,
 ): void {
+  const { rows, groups, channels, inner } = shape;
+  const length = channels * inner;
   const v = floats(dtype);
+  const [o, first] = [position(dtype, y), position(dtype, x)];
   const [m, l] = [position(dtype, mean), position(dtype, rest)];
-  const [s, first] = [position(dtype, invstd), position(dtype, x)];
+  const [s, w, b] = [position(dtype, invstd), position(dtype, weight), position(dtype, bias)];
   for (let r = 0; r < rows; r++) {
     const row = first + r * length;
     let sum = 0;
@@ -44,32 +49,12 @@ function momentsByRow(
       v[l + r] = average + off - v[m + r];
     }
     v[s + r] = 1 / Math.sqrt((off === 0 ? squares : squares - off * deviations) / length + eps);
-  }
-}
-
-function normalizeByRow(
-  dtype: FloatDType,
-  y: Pointer,
-  x: Pointer,
-  shape: RowShape,
-  mean: Pointer,
-  rest: Pointer,
-  invstd: Pointer,
-  weight: Pointer,
-  bias: Pointer,
-): void {
-  const { rows, groups, channels, inner } = shape;
-  const v = floats(dtype);
-  const [o, first] = [position(dtype, y), position(dtype, x)];
-  const [m, l] = [position(dtype, mean), position(dtype, rest)];
-  const [s, w, b] = [position(dtype, invstd), position(dtype, weight), position(dtype, bias)];
-  for (let r = 0, at = 0; r < rows; r++) {
-    const average = mean === 0 ? 0 : v[m + r] + v[l + r];
+    const centre = mean === 0 ? 0 : v[m + r] + v[l + r];
     const own = (r % groups) * channels;
-    for (let c = 0; c < channels; c++) {
+    for (let c = 0, at = r * length; c < channels; c++) {
       const scale = v[s + r] * (weight === 0 ? 1 : v[w + own + c]);
       const shift = bias === 0 ? 0 : v[b + own + c];
-      for (let i = 0; i < inner; i++, at++) v[o + at] = (v[first + at] - average) * scale + shift;
+      for (let i = 0; i < inner; i++, at++) v[o + at] = (v[first + at] - centre) * scale + shift;
     }
   }
 }
@@ -128,8 +113,7 @@ function normalizeByRowGrad(
   if (gBias !== 0) v.set(biasSums, position(dtype, gBias));
 }
 
-export const rowKernels: Pick<NormKernels, "momentsByRow" | "normalizeByRow" | "normalizeByRowGrad"> = {
-  momentsByRow,
-  normalizeByRow,
+export const rowKernels: Pick<NormKernels, "rowNorm" | "normalizeByRowGrad"> = {
+  rowNorm,
   normalizeByRowGrad,
 };

@@ -115,27 +115,19 @@ type NormalizeByChannelGrad = (
   p: number,
   scratch: Pointer,
 ) => void;
-type MomentsByRow = (
+type RowNorm = (
+  y: Pointer,
   mean: Pointer,
   rest: Pointer,
   invstd: Pointer,
-  x: Pointer,
-  rows: number,
-  length: number,
-  eps: number,
-) => void;
-type NormalizeByRow = (
-  y: Pointer,
   x: Pointer,
   rows: number,
   groups: number,
   channels: number,
   inner: number,
-  mean: Pointer,
-  rest: Pointer,
-  invstd: Pointer,
   weight: Pointer,
   bias: Pointer,
+  eps: number,
 ) => void;
 type NormalizeByRowGrad = (
   gx: Pointer,
@@ -176,10 +168,8 @@ export interface NormExports {
   scaleTailByChannelF64: ScaleTailByChannel;
   normalizeByChannelGradF32: NormalizeByChannelGrad;
   normalizeByChannelGradF64: NormalizeByChannelGrad;
-  momentsByRowF32: MomentsByRow;
-  momentsByRowF64: MomentsByRow;
-  normalizeByRowF32: NormalizeByRow;
-  normalizeByRowF64: NormalizeByRow;
+  rowNormF32: RowNorm;
+  rowNormF64: RowNorm;
   normalizeByRowGradF32: NormalizeByRowGrad;
   normalizeByRowGradF64: NormalizeByRowGrad;
   finishRowGradF32: FinishRowGrad;
@@ -360,13 +350,9 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
         ),
       );
     },
-    momentsByRow(dtype, mean, rest, invstd, x, rows, length, eps) {
-      const kernel = is32(dtype) ? wasm.momentsByRowF32 : wasm.momentsByRowF64;
-      kernel(mean, rest, invstd, x, rows, length, eps);
-    },
-    normalizeByRow(dtype, y, x, shape, mean, rest, invstd, weight, bias) {
-      const kernel = is32(dtype) ? wasm.normalizeByRowF32 : wasm.normalizeByRowF64;
-      kernel(y, x, shape.rows, shape.groups, shape.channels, shape.inner, mean, rest, invstd, weight, bias);
+    rowNorm(dtype, y, mean, rest, invstd, x, { rows, groups, channels, inner }, weight, bias, eps) {
+      const kernel = is32(dtype) ? wasm.rowNormF32 : wasm.rowNormF64;
+      kernel(y, mean, rest, invstd, x, rows, groups, channels, inner, weight, bias, eps);
     },
     normalizeByRowGrad(dtype, gx, gWeight, gBias, g, x, shape, mean, rest, invstd, weight) {
       const { rows, groups, channels, inner } = shape;

@@ -203,28 +203,17 @@ const momentsInOrder = (bytes: number): Split => ({
   },
 });
 
-const momentsByRow = (bytes: number): Split => ({
-  items: 4,
-  work: (args) => 2 * args[5],
-  steps(args, steps) {
-    steps[0] = optional(args[0], bytes);
-    steps[1] = optional(args[1], bytes);
-    steps[2] = bytes;
-    steps[3] = args[5] * bytes;
-  },
-});
-
 /** Rows of one sample stay together: they take the weights in turn. */
-const normalizeByRow = (bytes: number): Split => ({
-  items: 2,
-  work: (args) => args[4] * args[5],
-  grain: (args) => args[3],
+const rowNorm = (bytes: number): Split => ({
+  items: 5,
+  work: (args) => 2 * args[7] * args[8],
+  grain: (args) => args[6],
   steps(args, steps) {
-    steps[0] = args[4] * args[5] * bytes;
-    steps[1] = steps[0];
-    steps[6] = optional(args[6], bytes);
-    steps[7] = optional(args[7], bytes);
-    steps[8] = bytes;
+    steps[0] = args[7] * args[8] * bytes;
+    steps[1] = optional(args[1], bytes);
+    steps[2] = optional(args[2], bytes);
+    steps[3] = bytes;
+    steps[4] = steps[0];
   },
 });
 
@@ -249,8 +238,7 @@ const norms: Record<string, Split> = {
   ...floats("scaleTailByChannel", () => scaleTailByChannel),
   ...floats("gradSumsInOrder", (bytes) => channels(5, [2, 3, 10, 11], [0, 1, 8, 9], bytes, 3, 12)),
   ...floats("givenGradByChannel", () => givenGradByChannel),
-  ...floats("momentsByRow", momentsByRow),
-  ...floats("normalizeByRow", normalizeByRow),
+  ...floats("rowNorm", rowNorm),
   ...floats("normalizeByRowGrad", () => normalizeByRowGrad),
 };
 

@@ -32,19 +32,17 @@ export function rowNorm(x: Tensor, { weight, bias }: Affine, eps: number, norm: 
   const rest = centred ? emptyTensor([rows], dtype) : null;
   const invstd = emptyTensor([rows], dtype);
   const y = emptyTensor(x.shape, dtype);
-  const kernels = backend();
-  const [m, l] = [mean?.pointer ?? 0, rest?.pointer ?? 0];
-  kernels.momentsByRow(dtype, m, l, invstd.pointer, input.pointer, rows, length, eps);
-  kernels.normalizeByRow(
+  backend().rowNorm(
     dtype,
     y.pointer,
+    mean?.pointer ?? 0,
+    rest?.pointer ?? 0,
+    invstd.pointer,
     input.pointer,
     shape,
-    m,
-    l,
-    invstd.pointer,
     scale?.pointer ?? 0,
     shift?.pointer ?? 0,
+    eps,
   );
   return record(
     name,
