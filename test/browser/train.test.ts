@@ -151,8 +151,8 @@ test("play, pause, one step, reset; what is set is in the link", async ({ visit 
   await expect.poll(() => shown(page, "steps"), { timeout: 30_000 }).toBeGreaterThan(3);
   await pause(page);
   await page.getByRole("button", { name: "继续" }).waitFor();
-  // The update that was on its way when it paused.
-  await page.waitForTimeout(150);
+  // The steps that were on their way when it paused are told in the last update.
+  await page.locator('.train-bar[data-training="false"]').waitFor();
   const steps = await shown(page, "steps");
   await page.getByRole("button", { name: "走一步" }).click();
   await expect.poll(() => shown(page, "steps")).toBe(steps + 1);

@@ -3,19 +3,18 @@ import { platform } from "#platform";
 import { heap } from "../../src/kernels/heap.ts";
 import { ARGUMENTS, compile } from "../../src/kernels/wasm/module.ts";
 import { type Cut, type Kernel, Pool, setThreadCount, threadCount } from "../../src/kernels/wasm/threads.ts";
+import { CONTROL } from "../../src/kernels/wasm/worker-script.ts";
 import { EnvironmentError } from "../../src/util/errors.ts";
 import { isReference, tested } from "./both.ts";
 
 const before = threadCount();
 afterAll(() => setThreadCount(before));
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /*
- * The kernel copies one item n times to its own place, so that n says how long it takes. Part 0 is the dispatcher's, about 100 ms, in which a worker takes part 1
- * unless the machine is very busy: then it is tried again.
+ * The kernel copies one item n times to its own place, so that n says how long it takes: NEVER, more than 5 s. Part 0 is the dispatcher's, which waits
+ * before it where the worker has to take part 1.
  */
-const LONG = 1e7;
-const NEVER = 100 * LONG;
+const NEVER = 1e9;
 const N = 3;
 const SOURCE = 7;
 
@@ -32,6 +31,12 @@ describe.skipIf(isReference)("a worker of the pool", () => {
   };
   const start = vi.spyOn(platform, "startWorker");
   let pool: Pool;
+  let waits = false;
+  let waited = 0;
+
+  /** Looks into the pool. */
+  const control = (at: number) => Atomics.load(Reflect.get(pool, "control") as Int32Array, at);
+  const asleep = () => vi.waitFor(() => expect(control(CONTROL.asleep)).toBe(1), { timeout: 20_000 });
 
   function run(n: number, nStep: number, sourceStep: number): void {
     heap.i32.set([item, item], ARGUMENTS / 4);
@@ -43,28 +48,37 @@ describe.skipIf(isReference)("a worker of the pool", () => {
   beforeEach(async () => {
     const module = compile(tested.simd === "relaxed" ? "relaxed" : "base");
     const { exports } = new WebAssembly.Instance(module, { env: { memory: heap.memory } });
-    pool = new Pool(module, [exports.copyStepped as Kernel], ["copyStepped"]);
+    const kernel = (...args: number[]) => {
+      const started = performance.now();
+      while (waits && control(CONTROL.open) > 0 && performance.now() < started + 20_000);
+      waited = performance.now() - started;
+      return (exports.copyStepped as Kernel)(...args);
+    };
+    pool = new Pool(module, [kernel], ["copyStepped"]);
     setThreadCount(2);
     start.mockClear();
+    waits = false;
     run(1, 0, 0);
-    await sleep(300);
+    await asleep();
   });
 
-  /** What the worker's part 1 makes of the kernel, and after how many ms. */
+  /** What the worker's part 1 makes of the kernel, and how many ms after it took it. */
   function failing(nStep: number, sourceStep: number): [error: unknown, ms: number] {
-    for (let attempt = 0; attempt < 5; attempt++) {
-      const started = performance.now();
-      try {
-        run(LONG, nStep, sourceStep);
-      } catch (error) {
-        if (error instanceof EnvironmentError) return [error, performance.now() - started];
-      }
+    waits = true;
+    const started = performance.now();
+    try {
+      run(2, nStep, sourceStep);
+    } catch (error) {
+      if (error instanceof EnvironmentError) return [error, performance.now() - started - waited];
+      throw error;
+    } finally {
+      waits = false;
     }
-    throw new Error("the worker never took a part");
+    throw new Error("the worker did not fail");
   }
 
   it("whose part fails makes the kernel throw, and goes on", () => {
-    const [error] = failing(1 - LONG, 4e9);
+    const [error] = failing(-1, 4e9);
     expect(String(error)).toContain("copyStepped failed: RuntimeError: memory access out of bounds");
     start.mockClear();
     run(1, 0, 0);
@@ -74,7 +88,8 @@ describe.skipIf(isReference)("a worker of the pool", () => {
   it("that does not finish its part makes the kernel throw within seconds, and is replaced", () => {
     const [error, ms] = failing(NEVER, 0);
     expect(String(error)).toContain("copyStepped did not end within");
-    expect(ms).toBeLessThan(4000);
+    // the pool waits 1 s and four times what part 0 took, which the waiting is a part of
+    expect(ms).toBeLessThan(4000 + 4 * waited);
     start.mockClear();
     run(1, 0, 0);
     expect(start).toHaveBeenCalledTimes(1);
@@ -82,7 +97,7 @@ describe.skipIf(isReference)("a worker of the pool", () => {
 
   it("that is ended from outside makes the next kernel throw, and is replaced", async () => {
     start.mock.results[0].value();
-    await sleep(100);
+    await vi.waitFor(() => expect(Reflect.get(pool, "ended")).toBeDefined(), { timeout: 20_000 });
     expect(() => run(1, 0, 0)).toThrow("a worker thread of the kernels: it exited with code 1");
     run(1, 0, 0);
     expect(start).toHaveBeenCalledTimes(2);

@@ -72,6 +72,44 @@ describe("a healthy model", () => {
   });
 });
 
+describe.each([
+  ["float16", 11],
+  ["bfloat16", 8],
+] as const)("a model in %s", (dtype, bits) => {
+  test("has the same findings and, to its digits, the same numbers", async () => {
+    const { model } = healthy();
+    noGrad(() => {
+      const norm = model.at(1) as nn.BatchNorm2d;
+      norm.weight!.narrow(0, 3, 1).fill_(1e-6);
+      norm.runningVar!.narrow(0, 2, 1).fill_(-1);
+      (model.at(6) as nn.BatchNorm1d).bias!.narrow(0, 5, 1).fill_(Number.NaN);
+    });
+    const full = await tools.inspect(model.stateDict());
+    expect(codes(full).sort()).toEqual(["1 dead-channels", "1 negative-variance", "6 not-finite"]);
+    const reduced = model.to(dtype);
+    for (const source of [reduced, reduced.stateDict()]) {
+      const result = await tools.inspect(source);
+      expect(codes(result)).toEqual(codes(full));
+      expect(result.layers.map(({ batches, channels }) => [batches, channels])).toEqual([
+        [100, 8],
+        [100, 16],
+      ]);
+      for (const [i, layer] of result.layers.entries()) {
+        for (const name of ["weight", "bias", "runningMean", "runningVar"] as const) {
+          const [got, expected] = [layer[name]!, full.layers[i][name]!];
+          expect(got.nonFinite).toBe(expected.nonFinite);
+          for (const at of ["min", "q25", "median", "q75", "max", "mean"] as const) {
+            const size = Math.max(Math.abs(expected.min), Math.abs(expected.max));
+            expect(Math.abs(got[at] - expected[at]), `${layer.path} ${name} ${at}`).toBeLessThanOrEqual(
+              size * 2 ** -bits,
+            );
+          }
+        }
+      }
+    }
+  });
+});
+
 describe("planted faults are found", () => {
   async function inspectAfter(plant: (norm: nn.BatchNorm2d, model: nn.Sequential) => void, withData = false) {
     const { model, data } = healthy();

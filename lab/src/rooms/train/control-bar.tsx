@@ -28,7 +28,7 @@ export function ControlBar({ training }: { training: Training }) {
   };
 
   return (
-    <div class="train-bar">
+    <div class="train-bar" data-training={latest?.playing ?? false}>
       <div class="buttons">
         {status === "playing" ? (
           <Button primary onClick={training.pause}>
