@@ -3,6 +3,27 @@
  * straight from the image, a block of channels at a time. The same kernel computes the gradient of the input, which is a convolution of the output's gradient
  * with other taps; with a stride it is one for each phase of the stride, on a grid of its own.
  */
+import {
+  BATCH,
+  CHANNELS,
+  GRID_HEIGHT,
+  GRID_WIDTH,
+  get,
+  IN_HEIGHT,
+  IN_IMAGE,
+  IN_WIDTH,
+  OUT_COLUMN,
+  OUT_IMAGE,
+  OUT_PLANE,
+  OUT_ROW,
+  packWeights,
+  ROWS,
+  STRIDE_HEIGHT,
+  STRIDE_WIDTH,
+  TAP_BYTES,
+  TAP_TABLE,
+  TAPS,
+} from "./conv-taps";
 import { packedTile, TILE_BYTES, TILE_ROWS } from "./tile";
 
 /** Steps of k (channels × taps) between two visits of the output. */
@@ -11,37 +32,8 @@ const BLOCK_M: usize = 96;
 /** Bytes of the packed panel: BLOCK_K × 512 float32. */
 const PANEL_BYTES: usize = 524288;
 
-/*
- * The geometry: int32 at these offsets of an argument block. Input positions are row·STRIDE_HEIGHT + tap's row, and so on; a position outside the image
- * reads 0. Distances are in elements: from image to image, from row to row of w's matrix (W_LANE), from channel to channel.
- */
-const BATCH: usize = 0;
-const CHANNELS: usize = 4;
-const IN_HEIGHT: usize = 8;
-const IN_WIDTH: usize = 12;
-const IN_IMAGE: usize = 16;
-const ROWS: usize = 20;
-const GRID_HEIGHT: usize = 24;
-const GRID_WIDTH: usize = 28;
-const STRIDE_HEIGHT: usize = 32;
-const STRIDE_WIDTH: usize = 36;
-const TAPS: usize = 40;
-const OUT_IMAGE: usize = 44;
-const OUT_PLANE: usize = 48;
-const OUT_ROW: usize = 52;
-const OUT_COLUMN: usize = 56;
-const W_LANE: usize = 60;
-const W_CHANNEL: usize = 64;
-/** The taps: row, column and place in w of each. */
-const TAP_TABLE: usize = 128;
-const TAP_BYTES: usize = 12;
-
 /** A row that lies outside every image. */
 const OUTSIDE: i32 = -0x40000000;
-
-function get(p: usize, field: usize): usize {
-  return <usize>load<i32>(p + field);
-}
 
 function channelsPerBlock(p: usize): usize {
   return min(get(p, CHANNELS), max(1, BLOCK_K / get(p, TAPS)));
@@ -70,35 +62,6 @@ const LANES_AT: usize = 192;
 const OFFSETS_AT: usize = 256;
 const MASK_AT: usize = 320;
 const TABLES_BYTES: usize = 384;
-
-/** Packs w, block of channels by block of channels, into slivers of four rows. */
-function packWeights<T>(out: usize, p: usize, w: usize): void {
-  const size: usize = sizeof<T>();
-  const rows = get(p, ROWS);
-  const channels = get(p, CHANNELS);
-  const taps = get(p, TAPS);
-  const block = channelsPerBlock(p);
-  const lane = get(p, W_LANE) * size;
-  const channel = get(p, W_CHANNEL) * size;
-  const table = p + TAP_TABLE;
-  for (let c0: usize = 0; c0 < channels; c0 += block) {
-    const last = min(channels, c0 + block);
-    for (let r: usize = 0; r < rows; r += TILE_ROWS) {
-      const valid = rows - r;
-      const first = w + r * lane;
-      for (let c = c0; c < last; c++) {
-        for (let t: usize = 0; t < taps; t++) {
-          const from = first + c * channel + get(table, t * TAP_BYTES + 8) * size;
-          store<T>(out, load<T>(from));
-          store<T>(out + size, valid > 1 ? load<T>(from + lane) : <T>0);
-          store<T>(out + 2 * size, valid > 2 ? load<T>(from + 2 * lane) : <T>0);
-          store<T>(out + 3 * size, valid > 3 ? load<T>(from + 3 * lane) : <T>0);
-          out += TILE_ROWS * size;
-        }
-      }
-    }
-  }
-}
 
 /** Packs `count` columns from number `first` on, of channels c0 to c0 + block, into slivers. */
 function packColumns<T>(
@@ -352,11 +315,11 @@ function conv<T>(
 
 /** Packs the weights; `weights` has convWeightsBytes bytes. */
 export function convPackF32(p: usize, weights: usize, w: usize): void {
-  packWeights<f32>(weights, p, w);
+  packWeights<f32>(weights, p, w, channelsPerBlock(p), p + TAP_TABLE, get(p, TAPS));
 }
 
 export function convPackF64(p: usize, weights: usize, w: usize): void {
-  packWeights<f64>(weights, p, w);
+  packWeights<f64>(weights, p, w, channelsPerBlock(p), p + TAP_TABLE, get(p, TAPS));
 }
 
 export function convBiasF32(p: usize, out: usize, bias: usize, images: usize): void {

@@ -42,6 +42,25 @@ export function span(n: usize, stride: usize, kernel: usize, dilation: usize): u
   return (n - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
+/* Rows are short, and memory.copy and memory.fill are calls out of WebAssembly, some 20 ns each. Bytes are multiples of 4. */
+
+/** Copies a row; the last vector may overlap the one before it. */
+export function copyRow(to: usize, from: usize, bytes: usize): void {
+  if (bytes < 16) {
+    for (const end = from + bytes; from < end; from += 4, to += 4) store<u32>(to, load<u32>(from));
+    return;
+  }
+  const last = bytes - 16;
+  for (let at: usize = 0; at < last; at += 16) v128.store(to + at, v128.load(from + at));
+  v128.store(to + last, v128.load(from + last));
+}
+
+export function zeroRow(to: usize, bytes: usize): void {
+  const end = to + bytes;
+  for (; to + 16 <= end; to += 16) v128.store(to, i64x2.splat(0));
+  for (; to < end; to += 4) store<u32>(to, 0);
+}
+
 /** Copies rows of one channel with zeros around; row 0 of the copy is row `top` of the image. */
 export function copyBand<T>(out: usize, p: usize, x: usize, top: i32): void {
   const size: usize = sizeof<T>();
@@ -51,16 +70,16 @@ export function copyBand<T>(out: usize, p: usize, x: usize, top: i32): void {
   const left = load<i32>(p + PADDING_WIDTH);
   const count = max<i32>(0, min<i32>(width, copyWidth - left));
   const bytes = <usize>copyWidth * size;
+  const lead = <usize>min<i32>(left, copyWidth) * size;
+  const middle = <usize>count * size;
   for (let r: usize = 0; r < get(p, COPY_HEIGHT); r++) {
     const h = top + <i32>r;
-    if (<u32>h >= <u32>height || count === 0) {
-      memory.fill(out, 0, bytes);
+    if (<u32>h >= <u32>height) {
+      zeroRow(out, bytes);
     } else {
-      const lead = <usize>left * size;
-      const middle = <usize>count * size;
-      if (lead) memory.fill(out, 0, lead);
-      memory.copy(out + lead, x + <usize>(h * width) * size, middle);
-      if (bytes > lead + middle) memory.fill(out + lead + middle, 0, bytes - lead - middle);
+      zeroRow(out, lead);
+      copyRow(out + lead, x + <usize>(h * width) * size, middle);
+      zeroRow(out + lead + middle, bytes - lead - middle);
     }
     out += bytes;
   }

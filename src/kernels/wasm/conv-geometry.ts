@@ -37,3 +37,29 @@ export function exchanged(s: Conv2dShape): Conv2dShape {
     paddingWidth: 2 - s.paddingWidth,
   };
 }
+
+/** Argument block: the geometry, and from here on three int32 of every tap. */
+export const TAPS_AT = 128;
+export const MOST_TAPS = Math.floor((32768 - TAPS_AT) / 12);
+
+/** One tap of a kernel: which row and column it reads, relative to stride × output position, and its place in w. */
+export type Tap = readonly [row: number, column: number, place: number];
+
+/** Output positions of one phase of a stride, and the kernel rows that meet them with the row of the gradient that each reads. */
+export interface Phase {
+  readonly first: number;
+  readonly count: number;
+  readonly taps: readonly (readonly [kernelAt: number, offset: number])[];
+}
+
+/** The phases of one axis: input positions first, first + stride, … meet the same rows of the kernel. */
+export function phases(size: number, stride: number, kernel: number, dilation: number, padding: number): Phase[] {
+  return Array.from({ length: Math.min(stride, size) }, (_, first) => {
+    const taps: [number, number][] = [];
+    for (let k = 0; k < kernel; k++) {
+      const distance = first + padding - k * dilation;
+      if (distance % stride === 0) taps.push([k, distance / stride]);
+    }
+    return { first, count: Math.ceil((size - first) / stride), taps };
+  });
+}

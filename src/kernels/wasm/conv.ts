@@ -1,7 +1,8 @@
 import type { Conv2dShape, LinearKernels, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
-import { geometryOf } from "./conv-geometry.ts";
+import { geometryOf, MOST_TAPS, phases, TAPS_AT, type Tap } from "./conv-geometry.ts";
+import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
 import { ARGUMENTS } from "./module.ts";
 import { type WinogradExports, winogradConvolutions } from "./winograd.ts";
@@ -32,7 +33,7 @@ type WeightGrad = (
 type WeightFinish = (p: Pointer, gw: Pointer, sums: Pointer, groups: number) => void;
 
 /** What assembly/conv.ts and assembly/conv-weight.ts export, and the other ways of convolution; `p` is an argument block. */
-export interface ConvExports extends WinogradExports, DepthwiseExports {
+export interface ConvExports extends WinogradExports, DepthwiseExports, ConvRowsExports {
   convWeightsBytes: Bytes;
   convScratch(p: Pointer): number;
   convPackF32: Pack;
@@ -60,32 +61,6 @@ function imageGroups(batch: number, positions: number, atOnce: number): [perGrou
   return [perGroup, Math.ceil(batch / perGroup)];
 }
 
-/** One tap of a kernel: which row and column it reads, relative to stride × output position, and its place in w. */
-type Tap = readonly [row: number, column: number, place: number];
-
-/** Argument block: the geometry, and from here on three int32 of every tap. */
-const TAPS_AT = 128;
-const MOST_TAPS = Math.floor((32768 - TAPS_AT) / 12);
-
-/** Output positions of one phase of a stride, and the kernel rows that meet them with the row of the gradient that each reads. */
-interface Phase {
-  readonly first: number;
-  readonly count: number;
-  readonly taps: readonly (readonly [kernelAt: number, offset: number])[];
-}
-
-/** The phases of one axis: input positions first, first + stride, … meet the same rows of the kernel. */
-function phases(size: number, stride: number, kernel: number, dilation: number, padding: number): Phase[] {
-  return Array.from({ length: Math.min(stride, size) }, (_, first) => {
-    const taps: [number, number][] = [];
-    for (let k = 0; k < kernel; k++) {
-      const distance = first + padding - k * dilation;
-      if (distance % stride === 0) taps.push([k, distance / stride]);
-    }
-    return { first, count: Math.ceil((size - first) / stride), taps };
-  });
-}
-
 /** Whether the kernel only mixes channels: then an image is one long row. */
 function isPointwise(s: Conv2dShape): boolean {
   return (
@@ -109,6 +84,7 @@ export function convKernels(
   const bytesOf = (dtype: FloatDType) => (dtype === "float32" ? 4 : 8);
   const winograd = winogradConvolutions(wasm, heap);
   const depthwise = depthwiseConvolutions(wasm, heap);
+  const rows = rowConvolutions(wasm, heap);
 
   function convolve(
     dtype: FloatDType,
@@ -258,6 +234,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
       if (isDepthwise(shape)) return depthwise.conv2d(dtype, shape, out, x, w, bias);
       if (winograd.suits(dtype, shape)) return winograd.forward(shape, out, x, w, bias);
+      if (rows.suits(dtype, shape)) return rows.forward(shape, out, x, w, bias);
       const s = isPointwise(shape) ? asRow(shape) : shape;
       for (let group = 0; group < s.groups; group++) forward(dtype, s, group, out, x, w, bias);
     },
@@ -265,6 +242,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
       if (isDepthwise(shape)) return depthwise.conv2dInputGrad(dtype, shape, gx, g, w);
       if (winograd.suits(dtype, shape)) return winograd.inputGrad(shape, gx, g, w);
+      if (rows.suitsInputGrad(dtype, shape)) return rows.inputGrad(shape, gx, g, w);
       const s = isPointwise(shape) ? asRow(shape) : shape;
       // A stride beyond the kernel leaves positions that no output reads.
       const gaps = s.kernelHeight < s.strideHeight || s.kernelWidth < s.strideWidth;

@@ -66,6 +66,19 @@ const convBias = (bytes: number): Split => ({
   },
 });
 
+/** By rows of outputs, in the bands of which the input is copied. */
+const convRows: Split = {
+  items: 6,
+  work: (args) =>
+    (field(args, 20) * field(args, 4) * (field(args, 40) + field(args, 68)) * Math.max(8, field(args, 28))) / MADDS,
+  grain: ([p], kernels) => kernels.convRowsAtOnce(p) as number,
+  scratch: 7,
+  scratchBytes: ([p], kernels) => kernels.convRowsScratch(p) as number,
+  steps(_args, steps) {
+    steps[5] = 1;
+  },
+};
+
 /** Groups of images are parts, since the sums of each are apart already. */
 const convWeight = (bytes: number): Split => ({
   items: 5,
@@ -130,6 +143,7 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   matrixVectorF64: matrixVector(8),
   convF32: conv,
   convF64: conv,
+  convRowsF32: convRows,
   convBiasF32: convBias(4),
   convBiasF64: convBias(8),
   convWeightGradF32: convWeight(4),
