@@ -61,6 +61,24 @@ export function zeroRow(to: usize, bytes: usize): void {
   for (; to < end; to += 4) store<u32>(to, 0);
 }
 
+/**
+ * Reads rows `from` up to `to` of neighbouring planes line by line, so that they are in the second cache before they are needed in another order, which no prefetcher follows. What it returns
+ * has to be kept somewhere, or nothing would be read.
+ */
+export function touchRows(image: usize, planes: usize, height: usize, rowBytes: usize, from: usize, to: usize): u32 {
+  const plane = height * rowBytes;
+  if (from === 0 && to === height) {
+    to *= planes;
+    planes = 1;
+  }
+  let all: u32 = 0;
+  for (; planes > 0; planes--) {
+    for (let at = image + from * rowBytes; at < image + to * rowBytes; at += 64) all |= load<u32>(at);
+    image += plane;
+  }
+  return all;
+}
+
 /** Copies rows of one channel with zeros around; row 0 of the copy is row `top` of the image. */
 export function copyBand<T>(out: usize, p: usize, x: usize, top: i32): void {
   const size: usize = sizeof<T>();

@@ -9,12 +9,16 @@ import {
   CHANNELS,
   get,
   IN_HEIGHT,
+  IN_IMAGE,
   IN_WIDTH,
+  OUT_CHANNELS,
   OUT_HEIGHT,
+  OUT_IMAGE,
   OUT_WIDTH,
   PADDING_HEIGHT,
   PADDING_WIDTH,
   padded,
+  touchRows,
 } from "./geometry";
 import { madd } from "./tile";
 
@@ -173,6 +177,26 @@ function combineInputColumns(to: usize, place: usize, from: usize, channel: usiz
     d1 = d5;
     d2 = v128.shuffle<f64>(high, high2, 0, 2);
     d3 = v128.shuffle<f64>(high, high2, 1, 3);
+  }
+}
+
+/** Reads what `count` rows of tiles from number `first` on see of x, or with `isOutput` where they go: 6 to 13 % of the time of images in memory. */
+export function touch(p: usize, images: usize, first: usize, count: usize, isOutput: bool, scratch: usize): void {
+  const perImage = tilesDown(p);
+  const channels = get(p, isOutput ? OUT_CHANNELS : CHANNELS);
+  const height = get(p, isOutput ? OUT_HEIGHT : IN_HEIGHT);
+  const bytes = get(p, isOutput ? OUT_WIDTH : IN_WIDTH) * 4;
+  const above = isOutput ? 0 : get(p, PADDING_HEIGHT);
+  const overlap: usize = isOutput ? 0 : 2;
+  const step = get(p, isOutput ? OUT_IMAGE : IN_IMAGE) * 4;
+  for (const last = first + count; first < last; ) {
+    const n = first / perImage;
+    const down = first - n * perImage;
+    const rows = min(last - first, perImage - down);
+    const top = <usize>max(0, <i32>(down * SIDE - above));
+    const end = min(height, (down + rows) * SIDE + overlap - above);
+    if (top < end) store<u32>(scratch, touchRows(images + n * step, channels, height, bytes, top, end));
+    first += rows;
   }
 }
 

@@ -24,6 +24,7 @@ import {
   tilesAcross,
   tilesDown,
   times,
+  touch,
   transformInput,
   zeroBytes,
 } from "./winograd-tiles";
@@ -252,6 +253,8 @@ function sumRows(p: usize, sums: usize, g: usize, x: usize, first: usize, count:
   const gBand = band + bandBytes(p);
   const left = gBand + gradientBand(p);
   const right = left + PLACES * xPlace;
+  touch(p, x, first, count, false, sums - TEMPORARY);
+  touch(p, g, first, count, true, sums - TEMPORARY);
   for (let r: usize = 0; r < count; r++) {
     const n = (first + r) / perImage;
     const down = first + r - n * perImage;

@@ -25,6 +25,7 @@ import {
   tilesAcross,
   tilesDown,
   times,
+  touch,
   transformInput,
 } from "./winograd-tiles";
 
@@ -313,6 +314,7 @@ export function winogradF32(
   memory.fill(band, 0, bandBytes(p));
   for (let start = first; start < last; start += atOnce) {
     const rows = min(atOnce, last - start);
+    touch(p, x, start, rows, false, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = x + n * get(p, IN_IMAGE) * 4;
@@ -335,6 +337,7 @@ export function winogradF32(
         }
       }
     }
+    touch(p, out, start, rows, true, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = out + n * get(p, OUT_IMAGE) * 4;
