@@ -32,6 +32,20 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
   ["many channels", { inChannels: 70, outChannels: 101, inHeight: 5, inWidth: 4, paddingHeight: 1, paddingWidth: 1 }],
   ["stride 2", { inChannels: 4, outChannels: 5, strideHeight: 2, strideWidth: 2, paddingHeight: 1, paddingWidth: 1 }],
   [
+    "stride 2, channels in several blocks, and part of a tile behind whole ones",
+    {
+      ...{ batch: 2, inChannels: 140, outChannels: 133, inHeight: 4, inWidth: 21 },
+      ...{ strideHeight: 2, strideWidth: 2, paddingHeight: 1, paddingWidth: 1 },
+    },
+  ],
+  [
+    "stride 2, an image in several bands",
+    {
+      ...{ batch: 1, inChannels: 20, outChannels: 18, inHeight: 66, inWidth: 90, kernelHeight: 5 },
+      ...{ strideHeight: 2, strideWidth: 2, paddingHeight: 2, paddingWidth: 1 },
+    },
+  ],
+  [
     "stride 3 × 2, dilation 2 × 3",
     {
       inChannels: 3,
