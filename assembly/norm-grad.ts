@@ -84,7 +84,9 @@ export function normalizeByChannelGrad<T>(
       store<T>(scales + at, weight ? <T>(scale * load<T>(weight + at)) : scale);
     }
     if (!gx) continue;
-    for (let r: usize = 0; r < end; r += stride) {
+    for (let o: usize = 0; o < outer; o++) {
+      // The rows that were summed last are still in cache: gx goes backwards, the sums of the next group forwards.
+      const r = end - (o + 1) * stride;
       if (columns) {
         if (batchStatistics) columnGradRow<T>(gx + r, h + r, x + r, channels, gMeans, mean, ks, scales);
         else columnScaleRow<T>(gx + r, h + r, channels, scales);
@@ -106,7 +108,7 @@ export function normalizeByChannelGrad<T>(
           gradRow<T>(gx + i, h + i, x + i, inner, gMean, m, k, scale);
           continue;
         }
-        const j = i + together * row;
+        const j = end - stride - r + next * row;
         const n = next * 8;
         if (op >= 0) unaryGrad<T>(op, before + j, g + j, source + j, inner, p, 0, scratch);
         const mNext = load<T>(mean + next * size);

@@ -64,7 +64,9 @@ function deviations<T>(
     store<T>(rest + c * size, 0);
     store<f64>(squares + c * 8, 0);
   }
-  for (let p = x; p < x + outer * stride; p += stride) {
+  // Backwards, since the rows that were summed last are still in cache.
+  for (let left = outer; left > 0; left--) {
+    const p = x + (left - 1) * stride;
     for (let c: usize = 0; c < channels; c++) {
       addTo(squares + c * 8, sumSquares<T>(p + c * inner * size, inner, load<T>(mean + c * size), scratch));
     }
