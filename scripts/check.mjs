@@ -2,6 +2,7 @@
 // npm test -- test/nn
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { alone } from "./alone.mjs";
 import { install, isInstalled } from "./install.mjs";
 import { step } from "./step.mjs";
 
@@ -22,7 +23,11 @@ if (major === 20 && minor < 19) {
 const runtimes = `${root}test/io/onnx`;
 if (!isInstalled(runtimes)) {
   try {
-    step("installing the ONNX runtimes for the tests (npm ci)", () => install(runtimes, "--ignore-scripts"));
+    // Another npm test may have installed them while this one waited.
+    alone(() => {
+      if (isInstalled(runtimes)) return;
+      step("installing the ONNX runtimes for the tests (npm ci)", () => install(runtimes, "--ignore-scripts"));
+    });
   } catch (error) {
     console.error(`\n${error.message}`);
     process.exit(1);

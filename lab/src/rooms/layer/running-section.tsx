@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { fixed, show } from "../../format.ts";
 import { useText } from "../../i18n.ts";
+import { useLinked } from "../../linked.ts";
 import { prefersStillness } from "../../settings.ts";
 import { Button } from "../../ui/button.tsx";
 import { Card } from "../../ui/card.tsx";
@@ -14,6 +15,9 @@ import { tex } from "../../ui/tex.ts";
 import type { RunningLayer } from "./running.ts";
 import { RunningPicture } from "./running-picture.tsx";
 import type { SharedSettings } from "./three-steps.tsx";
+
+const FIRST: { kind: "momentum" | "cumulative"; momentum: number } = { kind: "momentum", momentum: 0.1 };
+const ALLOWED = { kind: ["momentum", "cumulative"], momentum: { from: 0.01, to: 1 } };
 
 /** Batches that one press shows, and how fast. */
 const MANY = 20;
@@ -30,8 +34,7 @@ interface RunningSectionProps extends SharedSettings {
 /** Running statistics, and how they follow the data's from batch to batch. */
 export function RunningSection({ settings, change, running, moved }: RunningSectionProps) {
   const t = useText("layer");
-  const [kind, setKind] = useState<"momentum" | "cumulative">("momentum");
-  const [momentum, setMomentum] = useState(0.1);
+  const [{ kind, momentum }, choose] = useLinked("layer", FIRST, ALLOWED);
   const [toCome, setToCome] = useState(0);
   const { history, layer } = running;
   const full = history.length >= MOST;
@@ -111,7 +114,7 @@ export function RunningSection({ settings, change, running, moved }: RunningSect
             label={t("running.kind")}
             value={kind}
             options={(["momentum", "cumulative"] as const).map((value) => ({ value, label: t(`running.${value}`) }))}
-            onChange={setKind}
+            onChange={(value) => choose({ kind: value })}
           />
           <Slider
             label={t("running.momentumOf")}
@@ -120,7 +123,7 @@ export function RunningSection({ settings, change, running, moved }: RunningSect
             max={1}
             step={0.01}
             disabled={kind === "cumulative"}
-            onInput={setMomentum}
+            onInput={(value) => choose({ momentum: value })}
           />
           <Slider
             label={t("mean")}

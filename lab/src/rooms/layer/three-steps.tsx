@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { fixed, show } from "../../format.ts";
 import { useText } from "../../i18n.ts";
+import { useLinked } from "../../linked.ts";
 import { prefersStillness } from "../../settings.ts";
 import { Button } from "../../ui/button.tsx";
 import { Card } from "../../ui/card.tsx";
@@ -10,6 +11,10 @@ import { Slider } from "../../ui/slider.tsx";
 import { type LayerSettings, SIZES, type Steps, threeSteps } from "./batch.ts";
 import { Formulas } from "./formulas.tsx";
 import { type Row, RowsPicture } from "./rows-picture.tsx";
+
+/** Which example is followed, from 1. */
+const FIRST = { example: 3 };
+const ALLOWED = { example: Array.from({ length: SIZES[SIZES.length - 1] }, (_, i) => i + 1) };
 
 /** Long enough to watch the points arrive, and a moment more. */
 const STEP_MS = 1300;
@@ -22,7 +27,7 @@ export interface SharedSettings {
 /** Normalize, scale, shift: one mini-batch on its way through a layer in training. */
 export function ThreeStepsSection({ settings, change }: SharedSettings) {
   const t = useText("layer");
-  const [chosen, setChosen] = useState(2);
+  const [{ example }, choose] = useLinked("layer", FIRST, ALLOWED);
   const [reached, setReached] = useState(3);
   const [playing, setPlaying] = useState(false);
   const result = useMemo((): Steps | Error => {
@@ -32,7 +37,7 @@ export function ThreeStepsSection({ settings, change }: SharedSettings) {
       return error as Error;
     }
   }, [settings]);
-  const followed = Math.min(chosen, settings.size - 1);
+  const followed = Math.min(example, settings.size) - 1;
 
   useEffect(() => {
     if (!playing) return;
@@ -77,7 +82,7 @@ export function ThreeStepsSection({ settings, change }: SharedSettings) {
                 reached={reached}
                 travelling={playing}
                 followed={followed}
-                onFollow={setChosen}
+                onFollow={(index) => choose({ example: index + 1 })}
               />
             </Figure>
             <div class="column">
@@ -152,7 +157,7 @@ export function ThreeStepsSection({ settings, change }: SharedSettings) {
             step={1}
             disabled={settings.size === 1}
             format={(example) => `${example} / ${settings.size}`}
-            onInput={(example) => setChosen(example - 1)}
+            onInput={(next) => choose({ example: next })}
           />
           <div class="controls-button buttons">
             <Button primary onClick={play}>

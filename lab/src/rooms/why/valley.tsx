@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { show } from "../../format.ts";
 import { useText } from "../../i18n.ts";
+import { useLinked } from "../../linked.ts";
 import { prefersStillness } from "../../settings.ts";
 import { Button } from "../../ui/button.tsx";
 import { Card } from "../../ui/card.tsx";
@@ -9,7 +10,19 @@ import { Slider } from "../../ui/slider.tsx";
 import { Stat } from "../../ui/stat.tsx";
 import { descend, STEPS } from "./descent.ts";
 import { DistancePicture, percent } from "./distance-picture.tsx";
-import { ValleyPicture } from "./valley-picture.tsx";
+import { EXTENT, ValleyPicture } from "./valley-picture.tsx";
+
+/** The scale of the second feature, the learning rates, and where the walks start. */
+const FIRST = { ratio: 5, lrBefore: 0.04, lrAfter: 0.2, w1: -1.5, w2: 2 };
+const within = ([from, to]: readonly [number, number]) => ({ from, to });
+const ALLOWED = {
+  ratio: { from: 1, to: 10 },
+  lrBefore: { from: 0.001, to: 1 },
+  lrAfter: { from: 0.001, to: 1 },
+  w1: within(EXTENT.first),
+  w2: within(EXTENT.second),
+};
+const rounded = (weight: number) => Number(weight.toFixed(2));
 
 /** A walk every 90 ms is slow enough to see where it turns. */
 const STEP_MS = 90;
@@ -17,10 +30,8 @@ const STEP_MS = 90;
 /** Two features of different scale: the valley they make, and the walk down before and after normalization. */
 export default function Valley() {
   const t = useText("why");
-  const [ratio, setRatio] = useState(5);
-  const [lrBefore, setLrBefore] = useState(0.04);
-  const [lrAfter, setLrAfter] = useState(0.2);
-  const [start, setStart] = useState<readonly [number, number]>([-1.5, 2]);
+  const [{ ratio, lrBefore, lrAfter, w1, w2 }, choose] = useLinked("why", FIRST, ALLOWED);
+  const start = useMemo((): readonly [number, number] => [w1, w2], [w1, w2]);
   const [steps, setSteps] = useState(STEPS);
   const [playing, setPlaying] = useState(false);
   const before = useMemo(() => descend({ ratio, lr: lrBefore, start, normalized: false }), [ratio, lrBefore, start]);
@@ -44,8 +55,20 @@ export default function Valley() {
   };
 
   const sides = [
-    { mark: "before", name: t("valley.before"), descent: before, lr: lrBefore, setLr: setLrBefore },
-    { mark: "after", name: t("valley.after"), descent: after, lr: lrAfter, setLr: setLrAfter },
+    {
+      mark: "before",
+      name: t("valley.before"),
+      descent: before,
+      lr: lrBefore,
+      setLr: (lr: number) => choose({ lrBefore: lr }),
+    },
+    {
+      mark: "after",
+      name: t("valley.after"),
+      descent: after,
+      lr: lrAfter,
+      setLr: (lr: number) => choose({ lrAfter: lr }),
+    },
   ] as const;
   return (
     <>
@@ -67,7 +90,7 @@ export default function Valley() {
                   descent={descent}
                   steps={steps}
                   mark={mark}
-                  onStart={setStart}
+                  onStart={([first, second]) => choose({ w1: rounded(first), w2: rounded(second) })}
                   startLabel={t("valley.start", { first: show(start[0], 2), second: show(start[1], 2) })}
                 />
                 <dl class="stats">
@@ -104,7 +127,7 @@ export default function Valley() {
             max={10}
             step={0.1}
             format={(value) => `${show(value)}×`}
-            onInput={setRatio}
+            onInput={(value) => choose({ ratio: value })}
           />
           <Slider label={t("valley.steps")} value={steps} min={0} max={STEPS} step={1} onInput={setSteps} />
           <div class="controls-button">
