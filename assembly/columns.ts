@@ -1,6 +1,6 @@
 /*
- * Sums down columns, in float64, many columns side by side; rows lie `all` elements apart, of which `columns` are summed. Rows are taken in blocks that stay
- * in the first cache while groups of eight columns walk down them.
+ * Sums down columns, many columns side by side; rows lie `all` elements apart, of which `columns` are summed. Rows are taken in blocks that stay
+ * in the first cache while groups of eight columns walk down them. Moments of float32 are those of differences from a pivot near the mean, see row-moments.ts.
  */
 import { madd, widen, widenHigh } from "./rows";
 
@@ -103,6 +103,142 @@ function columnSquares<T>(sums: usize, x: usize, rows: usize, columns: usize, al
   }
 }
 
+/** Fewer rows are summed in float64. */
+const LEAST_ROWS: usize = 16;
+/** Columns that are summed together; whether they are summed again is decided for all of them. */
+const TOGETHER: usize = 8;
+/** Squares of float32 have all their digits down to here, with something to spare. */
+const LEAST: f64 = 1e-28;
+
+/** Σ (x − pivot) and Σ (x − pivot)² of every column, added to `sums` and `squares`: differences of float32 in lanes, of a block of rows at most, and behind them in float64. */
+function sumAbout(sums: usize, squares: usize, x: usize, rows: usize, columns: usize, all: usize, pivots: usize): void {
+  const row = all * 4;
+  const step = min(GRAD_ROWS, rowsPerBlock(row));
+  for (let r: usize = 0; r < rows; r += step) {
+    const first = x + r * row;
+    const bytes = min(step, rows - r) * row;
+    let c: usize = 0;
+    for (; c + TOGETHER <= columns; c += TOGETHER) {
+      const p0 = v128.load(pivots + c * 4);
+      const p1 = v128.load(pivots + c * 4, 16);
+      let s0 = f32x4.splat(0);
+      let s1 = s0;
+      let q0 = s0;
+      let q1 = s0;
+      const end = first + c * 4 + bytes;
+      for (let p = first + c * 4; p < end; p += row) {
+        const d0 = f32x4.sub(v128.load(p), p0);
+        const d1 = f32x4.sub(v128.load(p, 16), p1);
+        s0 = f32x4.add(s0, d0);
+        s1 = f32x4.add(s1, d1);
+        q0 = madd<f32>(d0, d0, q0);
+        q1 = madd<f32>(d1, d1, q1);
+      }
+      addLanes<f32>(sums + c * 8, s0);
+      addLanes<f32>(sums + c * 8 + 32, s1);
+      addLanes<f32>(squares + c * 8, q0);
+      addLanes<f32>(squares + c * 8 + 32, q1);
+    }
+    for (; c < columns; c++) {
+      const pivot = <f64>load<f32>(pivots + c * 4);
+      let sum = load<f64>(sums + c * 8);
+      let square = load<f64>(squares + c * 8);
+      const end = first + c * 4 + bytes;
+      for (let p = first + c * 4; p < end; p += row) {
+        const d = <f64>load<f32>(p) - pivot;
+        sum += d;
+        square += d * d;
+      }
+      store<f64>(sums + c * 8, sum);
+      store<f64>(squares + c * 8, square);
+    }
+  }
+}
+
+/** The means of sixteen rows from all over. */
+function pivotsOf(pivots: usize, x: usize, rows: usize, columns: usize, all: usize): void {
+  const step = (rows >> 4) * all * 4;
+  let c: usize = 0;
+  for (; c + 4 <= columns; c += 4) {
+    let sum = f32x4.splat(0);
+    for (let i: usize = 0, p = x + c * 4; i < 16; i++, p += step) sum = f32x4.add(sum, v128.load(p));
+    v128.store(pivots + c * 4, f32x4.mul(sum, f32x4.splat(0.0625)));
+  }
+  for (; c < columns; c++) {
+    let sum: f32 = 0;
+    for (let i: usize = 0, p = x + c * 4; i < 16; i++, p += step) sum += load<f32>(p);
+    store<f32>(pivots + c * 4, sum * 0.0625);
+  }
+}
+
+/** Whether one of n columns is so far from its pivot that taking it off the squares would cost more than two bits. */
+function isFar(sums: usize, squares: usize, n: usize, count: f64): bool {
+  for (let at: usize = 0; at < n * 8; at += 8) {
+    const sum = load<f64>(sums + at);
+    if (5 * sum * sum > 4 * load<f64>(squares + at) * count) return true;
+  }
+  return false;
+}
+
+/** Whether float32 held the squares of n columns; of equal values there are none. */
+function isHeld(sums: usize, squares: usize, n: usize, count: f64): bool {
+  for (let at: usize = 0; at < n * 8; at += 8) {
+    const square = load<f64>(squares + at);
+    const none = square === 0 && load<f64>(sums + at) === 0;
+    if (!none && !(square > LEAST * count && square < f64.MAX_VALUE)) return false;
+  }
+  return true;
+}
+
+/** Leaves the means, in float64, in `means`, and Σ (x − mean)² in `squares`. `pivots` is room for a float32 of each column. */
+function momentsInLanes(
+  means: usize,
+  squares: usize,
+  x: usize,
+  rows: usize,
+  columns: usize,
+  all: usize,
+  pivots: usize,
+): void {
+  const count = <f64>rows;
+  pivotsOf(pivots, x, rows, columns, all);
+  sumAbout(means, squares, x, rows, columns, all, pivots);
+  for (let c: usize = 0; c < columns; c += TOGETHER) {
+    const n = min(TOGETHER, columns - c);
+    const p = pivots + c * 4;
+    const s = means + c * 8;
+    const q = squares + c * 8;
+    if (isFar(s, q, n, count)) {
+      for (let i: usize = 0; i < n; i++) {
+        store<f32>(p + i * 4, <f32>(<f64>load<f32>(p + i * 4) + load<f64>(s + i * 8) / count));
+      }
+      memory.fill(s, 0, n * 8);
+      memory.fill(q, 0, n * 8);
+      sumAbout(s, q, x + c * 4, rows, n, all, p);
+    }
+    if (isHeld(s, q, n, count)) {
+      for (let i: usize = 0; i < n; i++) {
+        const sum = load<f64>(s + i * 8);
+        store<f64>(q + i * 8, max<f64>(0, load<f64>(q + i * 8) - (sum * sum) / count));
+        store<f64>(s + i * 8, <f64>load<f32>(p + i * 4) + sum / count);
+      }
+      continue;
+    }
+    memory.fill(s, 0, n * 8);
+    memory.fill(q, 0, n * 8);
+    exactMoments<f32>(s, q, x + c * 4, rows, n, all);
+  }
+}
+
+/** The same, all in float64. */
+function exactMoments<T>(means: usize, squares: usize, x: usize, rows: usize, columns: usize, all: usize): void {
+  columnSums<T>(means, x, rows, columns, all);
+  for (let at = means; at < means + columns * 8; at += 8) {
+    store<f64>(at, rows > 0 ? load<f64>(at) / <f64>rows : 0);
+  }
+  columnSquares<T>(squares, x, rows, columns, all, means);
+}
+
 /** Mean, what its rounding lost, and Σ (x − mean)² of every column. `scratch` holds two float64 of each. */
 export function columnMoments<T>(
   mean: usize,
@@ -117,15 +253,14 @@ export function columnMoments<T>(
   const means = scratch;
   const squares = scratch + columns * 8;
   memory.fill(scratch, 0, columns * 16);
-  columnSums<T>(means, x, rows, columns, all);
+  if (sizeof<T>() === 4 && rows >= LEAST_ROWS) momentsInLanes(means, squares, x, rows, columns, all, mean);
+  else exactMoments<T>(means, squares, x, rows, columns, all);
   for (let c: usize = 0; c < columns; c++) {
-    const m = rows > 0 ? load<f64>(means + c * 8) / <f64>rows : 0;
-    store<f64>(means + c * 8, m);
+    const m = load<f64>(means + c * 8);
     store<T>(mean + c * sizeof<T>(), <T>m);
     store<T>(rest + c * sizeof<T>(), <T>(m - <f64>(<T>m)));
+    store<T>(m2 + c * sizeof<T>(), <T>load<f64>(squares + c * 8));
   }
-  columnSquares<T>(squares, x, rows, columns, all, means);
-  for (let c: usize = 0; c < columns; c++) store<T>(m2 + c * sizeof<T>(), <T>load<f64>(squares + c * 8));
 }
 
 /** Rows whose float32 gradients are summed as such before it goes on in float64: they need not be exact. */
@@ -219,7 +354,7 @@ export function columnScaleShiftRow<T>(y: usize, x: usize, columns: usize, mean:
   let at: usize = 0;
   for (; at + 16 <= bytes; at += 16) {
     const d = v128.sub<T>(v128.load(x + at), v128.load(mean + at));
-    v128.store(y + at, v128.add<T>(v128.mul<T>(d, v128.load(a + at)), v128.load(b + at)));
+    v128.store(y + at, madd<T>(d, v128.load(a + at), v128.load(b + at)));
   }
   for (; at < bytes; at += sizeof<T>()) {
     const d = <T>(load<T>(x + at) - load<T>(mean + at));
