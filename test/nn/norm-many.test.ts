@@ -1,6 +1,7 @@
 import {
   ArgumentError,
   autograd,
+  cat,
   F,
   manualSeed,
   memoryUsage,
@@ -80,10 +81,8 @@ describe.each(Object.entries(networks))(
         const sum = losses.reduce((a, b) => a.add(b));
         sum.backward();
         near(sum, loss, 1e-6, "loss");
-        sizes.forEach((size, i) => {
-          const from = sizes.slice(0, i).reduce((a, b) => a + b, 0);
-          near(parts[i], outputs.narrow(0, from, size), 2e-6, "outputs");
-        });
+        // Against the largest output of the batch: all three of a piece of one image may be small differences of large terms.
+        near(cat(parts), outputs, 1e-6, "outputs");
         const expected = new Map(whole.namedParameters());
         for (const [name, parameter] of pieces.namedParameters()) {
           const grad = expected.get(name)?.grad ?? null;
