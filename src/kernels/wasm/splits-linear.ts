@@ -16,8 +16,9 @@ const gemm = (bytes: number): Split => ({
   work: (args) => ((byColumns(args) ? args[0] : args[1]) * args[2]) / MADDS,
   grain: (args) => {
     if (!byColumns(args)) return 256;
-    // Two parts for every thread; which columns belong together changes no sum.
-    return Math.min(512, Math.max(1, Math.ceil(args[1] / (128 * threadCount()))) * 64);
+    // Equal parts, two for every thread where they stay wide enough; slivers of eight columns stay whole, so which belong together changes no sum.
+    const parts = threadCount() * (args[1] >= 128 * threadCount() ? 2 : 1);
+    return Math.min(512, Math.max(4, Math.ceil(args[1] / (8 * parts))) * 8);
   },
   scratch: 12,
   scratchBytes: ([, n, k], kernels) => kernels.gemmScratch(n, k, bytes) as number,

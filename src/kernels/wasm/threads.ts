@@ -8,8 +8,8 @@ export type Kernel = (...args: number[]) => unknown;
 
 /** More threads than this seldom help: memory is the limit by then. */
 const MOST_BY_DEFAULT = 8;
-/** Looks at a shared number before a thread goes to sleep, about 25 µs: longer than from one kernel of a training step to the next. */
-const SPINS = 4000;
+/** Looks at a shared number before a thread goes to sleep, about 200 µs: longer than from one kernel that is cut to the next in the step of a small network. */
+const SPINS = 32000;
 /** How long a worker may take for its part: this many ms and so many times what the dispatcher took for one. */
 const PATIENCE_MS = 1000;
 const PATIENCE_TIMES = 4;
