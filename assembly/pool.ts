@@ -111,7 +111,49 @@ function maxOfSquares(out: usize, index: usize, x: usize, inWidth: i32, at: i32)
   v128.store(index, i64x2.extend_high_i32x4_u(place), 16);
 }
 
-/** Max pooling of planes; `indices` may be 0. */
+/**
+ * maxOfSquares along a row of at least four outputs. A larger number of a pair needs no mask, but only if there is no NaN: then sums of the four are NaN, too,
+ * and the row is done again (so it is where infinities of both signs meet).
+ */
+function maxOfSquareRow(out: usize, index: usize, x: usize, inWidth: i32, outWidth: usize, first: i32): void {
+  const below = <usize>inWidth * 4;
+  const down = i32x4.splat(inWidth);
+  let strange = i32x4.splat(0);
+  for (let c: usize = 0; c < outWidth; c += 4) {
+    // The last four may overlap those before them.
+    const at = min(c, outWidth - 4);
+    const from = x + at * 8;
+    const v0 = v128.load(from);
+    const v1 = v128.load(from, 16);
+    const w0 = v128.load(from + below);
+    const w1 = v128.load(from + below, 16);
+    const a = v128.shuffle<f32>(v0, v1, 0, 2, 4, 6);
+    const b = v128.shuffle<f32>(v0, v1, 1, 3, 5, 7);
+    const d = v128.shuffle<f32>(w0, w1, 0, 2, 4, 6);
+    const e = v128.shuffle<f32>(w0, w1, 1, 3, 5, 7);
+    const top = f32x4.pmax(a, b);
+    const bottom = f32x4.pmax(d, e);
+    const sum = f32x4.add(f32x4.add(a, b), f32x4.add(d, e));
+    strange = v128.or(strange, f32x4.ne(sum, sum));
+    v128.store(out + at * 4, f32x4.pmax(top, bottom));
+    if (index) {
+      // Masks are -1 where the right one is larger.
+      const lower = i32x4.sub(down, f32x4.gt(e, d));
+      const upper = i32x4.neg(f32x4.gt(b, a));
+      const place = v128.bitselect(lower, upper, f32x4.gt(bottom, top));
+      const all = i32x4.add(place, i32x4.add(i32x4.splat(first + 2 * <i32>at), i32x4(0, 2, 4, 6)));
+      v128.store(index + at * 8, i64x2.extend_low_i32x4_u(all));
+      v128.store(index + at * 8, i64x2.extend_high_i32x4_u(all), 16);
+    }
+  }
+  if (!v128.any_true(strange)) return;
+  for (let c: usize = 0; c < outWidth; c += 4) {
+    const at = min(c, outWidth - 4);
+    maxOfSquares(out + at * 4, index ? index + at * 8 : 0, x + at * 8, inWidth, first + 2 * <i32>at);
+  }
+}
+
+/** Max pooling of planes; `indices` may be 0. `squares` as in maxPoolGrad. */
 export function maxPool<T>(
   out: usize,
   indices: usize,
@@ -122,8 +164,21 @@ export function maxPool<T>(
   outHeight: usize,
   outWidth: usize,
   windows: usize,
+  squares: bool,
 ): void {
   const size: usize = sizeof<T>();
+  if (size === 4 && squares && outWidth >= 4) {
+    const width = <i32>inWidth;
+    for (let p: usize = 0; p < planes; p++) {
+      for (let r: i32 = 0; r < <i32>outHeight; r++) {
+        maxOfSquareRow(out, indices, x, width, outWidth, 2 * r * width);
+        x += 2 * inWidth * size;
+        out += outWidth * size;
+        if (indices) indices += outWidth * 8;
+      }
+    }
+    return;
+  }
   const columns = windows + outHeight * WINDOW_BYTES;
   for (let c: usize = 0; c < outWidth; c++) {
     const column = columns + c * WINDOW_BYTES;
@@ -189,16 +244,19 @@ export function maxPoolGrad<T>(
   const size: usize = sizeof<T>();
   if (size === 4 && squares && outWidth >= 4) {
     const row = 2 * outWidth;
-    for (let i: usize = 0; i < planes * outSize; i += outWidth) {
-      const first = (i % outSize) * 4;
+    // Counted, since the rest of a division takes as long as eight gradients.
+    let i: usize = 0;
+    for (const end = gx + planes * inSize * 4; gx < end; gx += 2 * row * 4) {
+      const first = i * 4;
       for (let c: usize = 0; c < outWidth; c += 4) {
         // The last four may overlap those before them.
         const at = min(c, outWidth - 4);
         gradOfSquares(gx + at * 8, g + at * 4, indices + at * 8, <i32>row, <i32>(first + 2 * at));
       }
-      gx += 2 * row * 4;
       g += outWidth * 4;
       indices += outWidth * 8;
+      i += outWidth;
+      if (i === outSize) i = 0;
     }
     return;
   }

@@ -12,6 +12,7 @@ type MaxPool = (
   outHeight: number,
   outWidth: number,
   windows: Pointer,
+  squares: boolean,
 ) => void;
 type MaxPoolGrad = (
   gx: Pointer,
@@ -116,7 +117,10 @@ export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
 
   function max(dtype: FloatDType, s: Pool2dShape, entries: Window[], out: Pointer, indices: Pointer, x: Pointer): void {
     const kernel = dtype === "float32" ? wasm.maxPoolF32 : wasm.maxPoolF64;
-    withTable(entries, (at) => kernel(out, indices, x, s.planes, s.inHeight, s.inWidth, s.outHeight, s.outWidth, at));
+    const squares = areSquares(s);
+    withTable(entries, (at) =>
+      kernel(out, indices, x, s.planes, s.inHeight, s.inWidth, s.outHeight, s.outWidth, at, squares),
+    );
   }
 
   function average(
