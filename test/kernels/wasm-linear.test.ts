@@ -118,6 +118,17 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
     { batch: 1, inChannels: 1, outChannels: 33, inHeight: 70, inWidth: 90, paddingHeight: 1, paddingWidth: 1 },
   ],
   [
+    "one channel, rows of four positions, in bands",
+    { batch: 3, inChannels: 1, outChannels: 32, inHeight: 70, inWidth: 92, paddingHeight: 1, paddingWidth: 1 },
+  ],
+  [
+    "few taps, rows of four positions",
+    {
+      ...{ batch: 5, inChannels: 4, outChannels: 7, inHeight: 9, inWidth: 12, kernelHeight: 1, kernelWidth: 1 },
+      strideHeight: 2,
+    },
+  ],
+  [
     "a wide image of many channels",
     { batch: 1, inChannels: 23, outChannels: 40, inHeight: 40, inWidth: 66, paddingHeight: 1, paddingWidth: 1 },
   ],
