@@ -361,9 +361,9 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
       const weights = groups * channels;
       const perPart = rowsPerPart(shape);
       const parts = Math.ceil(rows / perPart);
-      withScratch(128 + 16 * weights * parts, (scratch) => {
+      withScratch(128 + 16 * weights * (1 + parts), (scratch) => {
         const needsSums = inner > 1 || gWeight !== 0 || gBias !== 0;
-        const sums = needsSums ? scratch + 128 : 0;
+        const sums = needsSums ? scratch + 128 + 16 * weights : 0;
         kernel(gx, g, x, rows, groups, channels, inner, mean, rest, invstd, weight, sums, perPart, 0, parts, scratch);
         if (needsSums) finish(gWeight, gBias, sums, weights, parts);
       });

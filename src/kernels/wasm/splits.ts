@@ -234,7 +234,7 @@ const normalizeByRowGrad: Split = {
   items: 14,
   work: (args) => 3 * args[12] * args[5] * args[6],
   scratch: 15,
-  scratchBytes: () => 128,
+  scratchBytes: (args) => 128 + 16 * args[4] * args[5],
   steps(_args, steps) {
     steps[13] = 1;
   },
