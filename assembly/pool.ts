@@ -244,7 +244,6 @@ export function maxPoolGrad<T>(
   const size: usize = sizeof<T>();
   if (size === 4 && squares && outWidth >= 4) {
     const row = 2 * outWidth;
-    // Counted, since the rest of a division takes as long as eight gradients.
     let i: usize = 0;
     for (const end = gx + planes * inSize * 4; gx < end; gx += 2 * row * 4) {
       const first = i * 4;
