@@ -19,7 +19,7 @@ const MERGE_FROM = 64 * 1024 * 1024;
 function roundUp(bytes: number): number {
   const atLeast = Math.max(bytes, ALIGNMENT);
   if (atLeast <= 4096) return Math.ceil(atLeast / ALIGNMENT) * ALIGNMENT;
-  const step = 2 ** (Math.floor(Math.log2(atLeast)) - 3);
+  const step = 1 << (28 - Math.clz32(atLeast));
   return Math.ceil(atLeast / step) * step;
 }
 
