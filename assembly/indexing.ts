@@ -117,11 +117,12 @@ export function indexAdd<T>(
 
 /**
  * Both directions of the negative log-likelihood over [n, classes, inner]: forward writes −weight[t]·logp[n, t, i] to out,
- * [n, inner]; backward writes −weight[t]·g[n, i] into glogp, which is already zero elsewhere.
+ * [n, inner], and the sum of the weights to total, if that is not 0; backward writes −weight[t]·g[n, i] into glogp, which is already zero elsewhere.
  */
 function nllBoth<T>(
   backward: bool,
   small: usize,
+  total: usize,
   large: usize,
   target: usize,
   weight: usize,
@@ -131,6 +132,7 @@ function nllBoth<T>(
   ignoreIndex: i64,
 ): i32 {
   const start = target;
+  let sum: f64 = 0;
   for (let s: usize = 0; s < n; s++, large += classes * inner * sizeof<T>()) {
     for (let i: usize = 0; i < inner; i++, target += 8, small += sizeof<T>()) {
       const t = load<i64>(target);
@@ -141,15 +143,18 @@ function nllBoth<T>(
       if (<u64>t >= <u64>classes) return <i32>((target - start) >> 3);
       const at = large + (<usize>t * inner + i) * sizeof<T>();
       const factor = weight === 0 ? <T>1 : load<T>(weight + <usize>t * sizeof<T>());
+      sum += <f64>factor;
       if (backward) store<T>(at, -factor * load<T>(small));
       else store<T>(small, -factor * load<T>(at));
     }
   }
+  if (total) store<T>(total, <T>sum);
   return -1;
 }
 
 export function nll<T>(
   out: usize,
+  total: usize,
   logp: usize,
   target: usize,
   weight: usize,
@@ -158,7 +163,7 @@ export function nll<T>(
   inner: usize,
   ignoreIndex: f64,
 ): i32 {
-  return nllBoth<T>(false, out, logp, target, weight, n, classes, inner, <i64>ignoreIndex);
+  return nllBoth<T>(false, out, total, logp, target, weight, n, classes, inner, <i64>ignoreIndex);
 }
 
 export function nllGrad<T>(
@@ -172,5 +177,5 @@ export function nllGrad<T>(
   ignoreIndex: f64,
 ): i32 {
   memory.fill(glogp, 0, n * classes * inner * sizeof<T>());
-  return nllBoth<T>(true, g, glogp, target, weight, n, classes, inner, <i64>ignoreIndex);
+  return nllBoth<T>(true, g, 0, glogp, target, weight, n, classes, inner, <i64>ignoreIndex);
 }

@@ -191,11 +191,12 @@ export interface IndexKernels {
   ): number;
   /**
    * Negative log-likelihood over logp [n, classes, inner], target int64 [n, inner]: out[n, inner] = −weight[t]·logp[n, t, i], and 0 where the
-   * target is ignoreIndex. `weight` (per class) may be 0.
+   * target is ignoreIndex. `weight` (per class) may be 0. Into `total`, which may be 0 too, goes the sum of weight[t] over the targets that are not ignoreIndex.
    */
   nll(
     dtype: FloatDType,
     out: Pointer,
+    total: Pointer,
     logp: Pointer,
     target: Pointer,
     weight: Pointer,

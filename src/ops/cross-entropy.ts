@@ -1,15 +1,16 @@
-import { noGrad } from "../autograd/mode.ts";
 import { record } from "../autograd/record.ts";
 import { backend } from "../kernels/registry.ts";
 import { type FloatDType, isFloat, scalarTypeName, viewHeap } from "../tensor/dtype.ts";
-import { sameShape } from "../tensor/shape.ts";
+import { sameShape, wrapDims } from "../tensor/shape.ts";
 import { emptyTensor, packed, type Tensor } from "../tensor/tensor.ts";
-import { tidy } from "../tensor/tidy.ts";
 import { ArgumentError, DTypeError, IndexRangeError, ShapeError } from "../util/errors.ts";
 import { add, div, mul, neg } from "./arithmetic.ts";
 import { ne, where } from "./compare.ts";
+import { binaryKernel, discard } from "./compute.ts";
 import { convert } from "./convert.ts";
 import { checkReduction, type LossOptions, type Reduction } from "./loss.ts";
+import { reduceDims } from "./reduce-dims.ts";
+import { broadcastTo } from "./reduce-to-shape.ts";
 import { sum } from "./reduction.ts";
 import { logSoftmax } from "./softmax.ts";
 import { reshape } from "./views.ts";
@@ -47,14 +48,15 @@ function outOfBounds(labels: Labels, flat: number): IndexRangeError {
   );
 }
 
-/** −weight[t]·logp[t] at each position, 0 where ignored. Linear in logp; its gradient is nllEachGrad. */
-function nllEach(logp: Tensor, labels: Labels): Tensor {
+/** −weight[t]·logp[t] at each position, 0 where ignored, and into `total` the sum of the weights of the others; no history. */
+function nllKernel(logp: Tensor, labels: Labels, total: Tensor | null): Tensor {
   const { target, weight, n, classes, inner, ignoreIndex } = labels;
   const source = packed(logp);
   const out = emptyTensor(target.shape, logp.dtype);
   const wrong = backend().nll(
     logp.dtype as FloatDType,
     out.pointer,
+    total?.pointer ?? 0,
     source.pointer,
     target.pointer,
     weight?.pointer ?? 0,
@@ -65,8 +67,17 @@ function nllEach(logp: Tensor, labels: Labels): Tensor {
   );
   if (source !== logp) source.storage.release();
   if (wrong >= 0) throw outOfBounds(labels, wrong);
-  const saved = weight ? [target, weight] : [target];
-  return record("NllLossBackward0", out, [logp], (g) => [nllEachGrad(g, labels, logp)], saved);
+  return out;
+}
+
+/** The same with history: linear in logp; its gradient is nllEachGrad. */
+function nllEach(logp: Tensor, labels: Labels, total: Tensor | null): Tensor {
+  const out = nllKernel(logp, labels, total);
+  return record("NllLossBackward0", out, [logp], (g) => [nllEachGrad(g, labels, logp)], savedOf(labels));
+}
+
+function savedOf({ target, weight }: Labels): Tensor[] {
+  return weight ? [target, weight] : [target];
 }
 
 function nllEachGrad(g: Tensor, labels: Labels, logp: Tensor): Tensor {
@@ -85,22 +96,28 @@ function nllEachGrad(g: Tensor, labels: Labels, logp: Tensor): Tensor {
     ignoreIndex,
   );
   if (source !== g) source.storage.release();
-  return record("NllLossBackwardBackward0", out, [g], (gg) => [nllEach(gg, labels)], [target]);
+  return record("NllLossBackwardBackward0", out, [g], (gg) => [nllEach(gg, labels, null)], [target]);
 }
 
-/** What a mean divides by: the number of targets that are not ignored, or the sum of their weights. */
-function divisorOf(labels: Labels, dtype: FloatDType): Tensor {
-  const { target, weight, ignoreIndex } = labels;
-  return noGrad(() =>
-    tidy(() => {
-      const counted = ne(target, ignoreIndex);
-      if (!weight) return sum(convert(counted, dtype));
-      const safe = packed(where(counted, target, 0));
-      const picked = emptyTensor(target.shape, dtype);
-      backend().indexSelect(dtype, picked.pointer, weight.pointer, safe.pointer, 1, weight.numel, target.numel, 1);
-      return sum(where(counted, picked, 0));
-    }),
-  );
+/** The sum of nllEach, or with `mean` that over the weights of the targets, which is what a mean divides by: one function with one gradient, as in PyTorch. */
+function nllReduced(logp: Tensor, labels: Labels, mean: boolean): Tensor {
+  const total = mean ? emptyTensor([], logp.dtype) : null;
+  const losses = nllKernel(logp, labels, total);
+  const sum = reduceDims("sum", losses, wrapDims(null, losses.ndim), false);
+  losses.storage.release();
+  const out = total ? binaryKernel("div", sum, total) : sum;
+  if (total) sum.storage.release();
+  const back = (g: Tensor) => {
+    const each = total ? div(g, total) : g;
+    const glogp = nllEachGrad(broadcastTo(each, labels.target.shape), labels, logp);
+    if (total) discard(each);
+    return [glogp];
+  };
+  return record("NllLossBackward0", out, [logp], back, savedOf(labels), total ? [total] : []);
+}
+
+function nll(logp: Tensor, labels: Labels, reduction: Reduction): Tensor {
+  return reduction === "none" ? nllEach(logp, labels, null) : nllReduced(logp, labels, reduction === "mean");
 }
 
 function checkLabelShapes(input: Tensor, target: Tensor): void {
@@ -172,10 +189,10 @@ function labelsOf(name: string, input: Tensor, target: Tensor, options: ClassLos
   };
 }
 
-function reduced(losses: Tensor, reduction: Reduction, divisor: () => Tensor | number): Tensor {
+function reduced(losses: Tensor, reduction: Reduction, divisor: Tensor | number): Tensor {
   if (reduction === "none") return losses;
   const total = sum(losses);
-  return reduction === "sum" ? total : div(total, divisor());
+  return reduction === "sum" ? total : div(total, divisor);
 }
 
 /**
@@ -195,8 +212,7 @@ function reduced(losses: Tensor, reduction: Reduction, divisor: () => Tensor | n
 export function nllLoss(input: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
   const { reduction = "mean" } = options;
   checkReduction(reduction);
-  const labels = labelsOf("nll_loss_out_frame", input, target, options);
-  return reduced(nllEach(input, labels), reduction, () => divisorOf(labels, input.dtype as FloatDType));
+  return nll(input, labelsOf("nll_loss_out_frame", input, target, options), reduction);
 }
 
 /**
@@ -226,12 +242,12 @@ export function crossEntropy(
   if (sameShape(input.shape, target.shape)) return againstProbabilities(input, target, options);
   const labels = labelsOf("log_softmax_lastdim_kernel_impl", input, target, options);
   const logp = logSoftmax(input, input.ndim === 1 ? 0 : 1);
-  let losses = nllEach(logp, labels);
-  if (labelSmoothing > 0) {
-    const uniform = where(ne(labels.target, labels.ignoreIndex), classSum(logp, labels.weight), 0);
-    losses = add(mul(losses, 1 - labelSmoothing), mul(uniform, labelSmoothing / labels.classes));
-  }
-  return reduced(losses, reduction, () => divisorOf(labels, input.dtype as FloatDType));
+  if (labelSmoothing === 0) return nll(logp, labels, reduction);
+  const total = emptyTensor([], logp.dtype);
+  const losses = nllEach(logp, labels, total);
+  const uniform = where(ne(labels.target, labels.ignoreIndex), classSum(logp, labels.weight), 0);
+  const mixed = add(mul(losses, 1 - labelSmoothing), mul(uniform, labelSmoothing / labels.classes));
+  return reduced(mixed, reduction, total);
 }
 
 /** −Σ weight·x over the classes */
@@ -260,5 +276,5 @@ function againstProbabilities(
   const weight = checkWeight(options.weight, input, classes);
   const mixed = labelSmoothing > 0 ? add(mul(target, 1 - labelSmoothing), labelSmoothing / classes) : target;
   const losses = classSum(mul(logSoftmax(input, d), mixed), weight);
-  return reduced(losses, reduction, () => losses.numel);
+  return reduced(losses, reduction, losses.numel);
 }

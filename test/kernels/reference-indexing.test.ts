@@ -64,16 +64,16 @@ test.each([
   expect(kernels.scatterAdd("float32", out, x, pointer, 1, 3, 2, 2)).toBe(position);
   expect(kernels.indexSelect("float32", out, x, pointer, 2, 3, 4, 1)).toBe(position);
   expect(kernels.indexAdd("float32", out, x, pointer, 2, 3, 4, 1)).toBe(position);
-  expect(kernels.nll("float32", out, x, pointer, 0, 4, 3, 1, -100)).toBe(position);
+  expect(kernels.nll("float32", out, 0, x, pointer, 0, 4, 3, 1, -100)).toBe(position);
   expect(kernels.nllGrad("float32", out, x, pointer, 0, 4, 3, 1, -100)).toBe(position);
 });
 
 test("an ignored target may be any number", () => {
   const target = arena.put("int64", [1, 7]);
   const [logp, out] = [arena.put("float32", [-1, -2, -3, -4]), arena.empty("float32", 2)];
-  expect(kernels.nll("float32", out, logp, target, 0, 2, 2, 1, 7)).toBe(-1);
+  expect(kernels.nll("float32", out, 0, logp, target, 0, 2, 2, 1, 7)).toBe(-1);
   expect([...arena.read("float32", out, 2)]).toEqual([2, 0]);
-  expect(kernels.nll("float32", out, logp, target, 0, 2, 2, 1, 1)).toBe(1);
+  expect(kernels.nll("float32", out, 0, logp, target, 0, 2, 2, 1, 1)).toBe(1);
 });
 
 test("no indices, nothing to do", () => {
@@ -93,7 +93,7 @@ describe.each<[FloatDType, number]>([
     const [out, glogp] = [arena.empty(dtype, c.out.data.length), arena.empty(dtype, c.gx.data.length)];
     const target = arena.put("int64", items(c.target));
     const weight = c.weight ? put(c.weight) : 0;
-    expect(kernels.nll(dtype, out, put(c.logp), target, weight, n, classes, inner, c.ignoreIndex)).toBe(-1);
+    expect(kernels.nll(dtype, out, 0, put(c.logp), target, weight, n, classes, inner, c.ignoreIndex)).toBe(-1);
     expect(mismatch(arena.read(dtype, out, c.out.data.length), items(c.out), tolerance)).toBeUndefined();
     expect(kernels.nllGrad(dtype, glogp, put(c.g), target, weight, n, classes, inner, c.ignoreIndex)).toBe(-1);
     expect(mismatch(arena.read(dtype, glogp, c.gx.data.length), items(c.gx), tolerance)).toBeUndefined();

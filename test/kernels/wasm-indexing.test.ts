@@ -63,6 +63,7 @@ describe.skipIf(isReference)(`indexing, ${tested.simd}`, () => {
       [0, 3, 2],
     ]) {
       const logp = put(dtype, noise(n * classes * inner, 3));
+      const itemBytes = dtype === "float32" ? 4 : 8;
       const g = put(dtype, noise(n * inner, 1, 6));
       const weights = put(dtype, noise(classes, 1, 7).map(Math.abs));
       const target = put(
@@ -71,8 +72,13 @@ describe.skipIf(isReference)(`indexing, ${tested.simd}`, () => {
       );
       for (const weight of [0, weights]) {
         const [loss, expectedLoss] = runBoth(dtype, n * inner, (k, out) => {
-          expect(k.nll(dtype, out, logp, target, weight, n, classes, inner, -100)).toBe(-1);
+          expect(k.nll(dtype, out, 0, logp, target, weight, n, classes, inner, -100)).toBe(-1);
         });
+        const [total, expectedTotal] = runBoth(dtype, n * inner + 1, (k, out) => {
+          k.nll(dtype, out + itemBytes, out, logp, target, weight, n, classes, inner, -100);
+        });
+        expect(total[0]).toBe(expectedTotal[0]);
+        if (weight === 0) expect(total[0]).toBe(indices.slice(0, n * inner).filter((_, i) => i % 3 !== 1).length);
         expect(loss.map((v) => v + 0)).toEqual(expectedLoss.map((v) => v + 0));
         const [grad, expectedGrad] = runBoth(dtype, n * classes * inner, (k, out) => {
           expect(k.nllGrad(dtype, out, g, target, weight, n, classes, inner, -100)).toBe(-1);
@@ -86,7 +92,7 @@ describe.skipIf(isReference)(`indexing, ${tested.simd}`, () => {
     const logp = put("float32", noise(20));
     const target = put("int64", [0, -100, 5, 1]);
     runBoth("float32", 20, (k, out) => {
-      expect(k.nll("float32", out, logp, target, 0, 4, 5, 1, -100)).toBe(2);
+      expect(k.nll("float32", out, 0, logp, target, 0, 4, 5, 1, -100)).toBe(2);
       expect(k.nllGrad("float32", out, logp, target, 0, 4, 5, 1, -100)).toBe(2);
     });
     expect(reference.name).toBe("reference");

@@ -85,6 +85,7 @@ function give(perElement: boolean): IndexKernels["scatterAdd"] {
 function nll(
   dtype: FloatDType,
   out: Pointer,
+  total: Pointer,
   logp: Pointer,
   target: Pointer,
   weight: Pointer,
@@ -98,13 +99,16 @@ function nll(
   if (wrong >= 0) return wrong;
   const v = floats(dtype);
   const [o, first, weights] = [position(dtype, out), position(dtype, logp), position(dtype, weight)];
+  let sum = 0;
   for (let b = 0, k = 0; b < n; b++) {
     for (let i = 0; i < inner; i++, k++) {
       const t = readIndex(heap.i32, targets + k);
-      v[o + k] =
-        t === ignoreIndex ? 0 : -v[first + (b * classes + t) * inner + i] * (weight === 0 ? 1 : v[weights + t]);
+      const factor = t === ignoreIndex ? 0 : weight === 0 ? 1 : v[weights + t];
+      v[o + k] = t === ignoreIndex ? 0 : -v[first + (b * classes + t) * inner + i] * factor;
+      sum += factor;
     }
   }
+  if (total !== 0) v[position(dtype, total)] = sum;
   return -1;
 }
 

@@ -21,8 +21,19 @@ type Add = (
   inner: number,
 ) => number;
 type Nll = (
-  small: Pointer,
-  large: Pointer,
+  out: Pointer,
+  total: Pointer,
+  logp: Pointer,
+  target: Pointer,
+  weight: Pointer,
+  n: number,
+  classes: number,
+  inner: number,
+  ignoreIndex: number,
+) => number;
+type NllGrad = (
+  glogp: Pointer,
+  g: Pointer,
   target: Pointer,
   weight: Pointer,
   n: number,
@@ -41,8 +52,8 @@ export interface IndexExports {
   indexAddF64: Add;
   nllF32: Nll;
   nllF64: Nll;
-  nllGradF32: Nll;
-  nllGradF64: Nll;
+  nllGradF32: NllGrad;
+  nllGradF64: NllGrad;
 }
 
 /** Indexing along the middle axis: copies of every dtype, sums of floats. */
@@ -68,9 +79,9 @@ export function indexKernels(wasm: IndexExports, reference: IndexKernels): Index
       return reference.indexAdd(dtype, out, x, index, outer, size, count, inner);
     },
 
-    nll(dtype, out, logp, target, weight, n, classes, inner, ignoreIndex) {
+    nll(dtype, out, total, logp, target, weight, n, classes, inner, ignoreIndex) {
       const kernel = dtype === "float32" ? wasm.nllF32 : wasm.nllF64;
-      return kernel(out, logp, target, weight, n, classes, inner, ignoreIndex);
+      return kernel(out, total, logp, target, weight, n, classes, inner, ignoreIndex);
     },
 
     nllGrad(dtype, glogp, g, target, weight, n, classes, inner, ignoreIndex) {
