@@ -61,9 +61,11 @@ function jointBatchNorm(
     if (mask) checkMask(x, mask);
   }
   if (training && !collective && parts.length > 0) {
-    const [n, , ...spatial] = parts[0].x.shape;
+    const { shape } = parts[0].x;
     // An array of one value is enough beside others.
-    if (parts.every(({ x }, i) => i === 0 || x.numel === 0)) checkBatch([n, ...spatial], sizeString(parts[0].x.shape));
+    if (parts.every(({ x }, i) => i === 0 || x.numel === 0)) {
+      checkBatch(shape[0] * numelOf(shape.slice(2)), () => sizeString(shape));
+    }
   }
   for (const { x } of parts) checkChannels(x.shape[1], perChannel);
   if (reduced) {

@@ -1,5 +1,5 @@
-import { floatDType, isFloatingPoint, isReduced, scalarTypeName } from "../tensor/dtype.ts";
-import { numelOf, type Shape, sameShape } from "../tensor/shape.ts";
+import { type DType, floatDType, isFloatingPoint, isReduced, scalarTypeName } from "../tensor/dtype.ts";
+import { type Shape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
 
@@ -19,6 +19,12 @@ export interface AffineOptions {
   eps?: number;
 }
 
+/** Whether all that are given have the dtype. */
+function haveDType(tensors: Record<string, Optional>, dtype: DType): boolean {
+  for (const what in tensors) if ((tensors[what]?.dtype ?? dtype) !== dtype) return false;
+  return true;
+}
+
 /**
  * All have the input's dtype; beside a float16 or bfloat16 input all may be float32 instead. PyTorch takes the first of them for what is meant.
  * @param kernel the name by which PyTorch refuses integers
@@ -26,6 +32,7 @@ export interface AffineOptions {
  */
 export function checkDType(kernel: string, { dtype }: Tensor, others: Record<string, Optional>): void {
   if (!isFloatingPoint(dtype)) floatDType(dtype, kernel);
+  if (haveDType(others, dtype)) return;
   const given = Object.entries(others).filter((entry): entry is [string, Tensor] => entry[1] != null);
   const refuse = (sentence: string, [what, tensor]: [string, Tensor]) => {
     throw new DTypeError(
@@ -33,7 +40,6 @@ export function checkDType(kernel: string, { dtype }: Tensor, others: Record<str
       `the input is ${dtype}, ${what} ${tensor.dtype}; convert one of them with .float() or .double()`,
     );
   };
-  if (given.length === 0) return;
   if (given[0][1].dtype === dtype) {
     const other = given.find(([, tensor]) => tensor.dtype !== dtype);
     if (other)
@@ -47,7 +53,8 @@ export function checkDType(kernel: string, { dtype }: Tensor, others: Record<str
 
 /** @param images how often PyTorch's instance norm repeats each channel before it counts them */
 export function checkChannels(channels: number, perChannel: Record<string, Optional>, images = 1): void {
-  for (const [what, tensor] of Object.entries(perChannel)) {
+  for (const what in perChannel) {
+    const tensor = perChannel[what];
     if (tensor && tensor.numel !== channels) {
       throw new ShapeError(
         `${what} should contain ${channels * images} elements not ${tensor.numel * images}`,
@@ -77,11 +84,11 @@ export function runningStatistics(mean: Tensor | null, variance: Tensor | null, 
   return mean && variance ? { mean, variance, momentum } : null;
 }
 
-/** One value a channel has no variance. */
-export function checkBatch(sizes: Shape, shown: string): void {
-  if (numelOf(sizes) === 1) {
+/** One value a channel has no variance. @param shown the input's size, as PyTorch writes it */
+export function checkBatch(values: number, shown: () => string): void {
+  if (values === 1) {
     throw new ShapeError(
-      `Expected more than 1 value per channel when training, got input size ${shown}`,
+      `Expected more than 1 value per channel when training, got input size ${shown()}`,
       "use a larger batch (dropLast: true drops a last batch of one), or eval() to use the running statistics",
     );
   }

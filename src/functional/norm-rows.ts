@@ -1,6 +1,6 @@
 import { groupNorm as groupNormOp, layerNorm as layerNormOp, rmsNorm as rmsNormOp } from "../ops/norm/index.ts";
 import { isReduced, MACHINE_EPSILON } from "../tensor/dtype.ts";
-import type { Shape } from "../tensor/shape.ts";
+import { numelOf, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ShapeError } from "../util/errors.ts";
 import { type AffineOptions, checkBatch, checkDType, checkLastDimensions } from "./norm-checks.ts";
@@ -81,7 +81,7 @@ export function groupNorm(input: Tensor, numGroups: number, options: AffineOptio
     );
   }
   const sizes = [Math.floor((n * channels) / numGroups), ...spatial];
-  checkBatch(sizes, `[${[sizes[0], numGroups, ...spatial].join(", ")}]`);
+  checkBatch(numelOf(sizes), () => `[${[sizes[0], numGroups, ...spatial].join(", ")}]`);
   for (const [what, tensor] of Object.entries({ weight, bias })) {
     if (tensor && (tensor.ndim !== 1 || tensor.numel !== channels)) {
       throw new ShapeError(

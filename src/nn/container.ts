@@ -1,7 +1,7 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, IndexRangeError } from "../util/errors.ts";
 import { Module } from "./module.ts";
-import { isJoined, normThenActivation } from "./norm/joined.ts";
+import { joinedForward } from "./norm/joined.ts";
 
 /** Children numbered from 0: what Sequential and ModuleList share. */
 abstract class NumberedModules extends Module implements Iterable<Module> {
@@ -118,10 +118,9 @@ export class Sequential extends NumberedModules {
     for (let i = 0; i < length; i++) {
       const module = this.at(i);
       const next = i + 1 < length ? this.at(i + 1) : undefined;
-      if (next && isJoined(module, next)) {
-        output = normThenActivation(module, next, output);
-        i++;
-      } else output = module.forward(output);
+      const joined = next ? joinedForward(module, next, output) : null;
+      if (joined) i++;
+      output = joined ?? module.forward(output);
     }
     return output;
   }

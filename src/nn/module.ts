@@ -115,6 +115,8 @@ export abstract class Module {
 
   /** The buffer at a path such as "bn1.running_mean", or null where it was registered as absent. @throws ArgumentError if there is none */
   getBuffer(path: string): Tensor | null {
+    const own = this.#buffers.get(path);
+    if (own) return own.tensor;
     const [owner, name] = this.ownerOf(path);
     const found = owner.#buffers.get(name);
     if (!found) throw owner.lacks(name, "a buffer", path);

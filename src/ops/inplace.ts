@@ -132,6 +132,10 @@ function update(op: BinaryOp, x: Tensor, other: Tensor | number, alpha: number, 
   }
   const dtype = kernelDType(x.dtype, op);
   change(x, (out) => {
+    if (single && op === "add") {
+      backend().unary("addScalar", dtype, out.pointer, out.pointer, x.numel, alpha * other);
+      return;
+    }
     if (!single && (op === "add" || op === "sub") && sameShape(x.shape, other.shape) && other.isContiguous) {
       backend().axpy(dtype, out.pointer, other.pointer, x.numel, op === "add" ? alpha : -alpha);
       return;

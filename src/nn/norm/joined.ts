@@ -6,26 +6,26 @@ import type { Module } from "../module.ts";
 import { BatchNorm } from "./batch-norm.ts";
 
 /** The activations whose slope is told from their output, so that joining saves memory and computes nothing twice. */
-const JOINED: readonly (readonly [NormActivation, new () => Module])[] = [
-  ["relu", ReLU],
-  ["relu6", ReLU6],
-  ["sigmoid", Sigmoid],
-  ["tanh", Tanh],
-];
+const JOINED: ReadonlyMap<unknown, NormActivation> = new Map([
+  [ReLU.prototype.forward, "relu"],
+  [ReLU6.prototype.forward, "relu6"],
+  [Sigmoid.prototype.forward, "sigmoid"],
+  [Tanh.prototype.forward, "tanh"],
+]);
 
-/** The activation that a module is, if its forward is that of its class: neither another class's nor one with hooks. */
-function activationOf(module: Module): NormActivation | null {
-  return JOINED.find(([, type]) => module.forward === type.prototype.forward)?.[0] ?? null;
-}
-
-/** The activation that a batch norm and the module behind it compute in one pass; null where somebody watches one of them, or they are others. */
+/**
+ * The activation that a batch norm and the module behind it compute in one pass; null where they are others, or not those of their classes: one with hooks has a
+ * forward of its own.
+ */
 function joined(norm: Module, activation: Module): NormActivation | null {
-  return norm instanceof BatchNorm && norm.forward === BatchNorm.prototype.forward ? activationOf(activation) : null;
+  if (!(norm instanceof BatchNorm) || norm.forward !== BatchNorm.prototype.forward) return null;
+  return JOINED.get(activation.forward) ?? null;
 }
 
-/** Whether the two are computed together. */
-export function isJoined(norm: Module, activation: Module): boolean {
-  return joined(norm, activation) !== null;
+/** activation(norm(input)) where the two can be joined, else null. */
+export function joinedForward(norm: Module, activation: Module, input: Tensor): Tensor | null {
+  const kind = joined(norm, activation);
+  return kind && (norm as BatchNorm).forwardThen(input, kind);
 }
 
 /** activation(norm(input) + residual): where the two can be joined in one pass over memory, and to the same bits, else one after the other. */

@@ -5,7 +5,7 @@ import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
 import { emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { add } from "../arithmetic.ts";
 import { rsqrt } from "../pointwise.ts";
-import { differentiableGradients } from "./differentiable.ts";
+import { differentiableGradients, present } from "./differentiable.ts";
 import { type Affine, byChannels, type ChannelView, channelView } from "./layout.ts";
 import { differentiableTailGrad, readByTail, type Tail, type TailSlope, tailSlope, withTail } from "./tail.ts";
 
@@ -178,7 +178,7 @@ function recorded(
       const moments = given
         ? { mean, invstd: rsqrt(add(given, eps)) }
         : { count: view.outer * view.inner, eps, centred: true, flatIsZero: true };
-      const found = differentiableGradients([{ x, g: before, positions: view.positions }], affine, moments);
+      const found = differentiableGradients([{ x, g: before, positions: view.positions() }], affine, moments);
       return [found.x[0], found.weight, found.bias, before];
     }
     const exact = given ? { mean, rest, invstd: exactInvstd(given, eps) } : statistics;
@@ -193,17 +193,17 @@ function recorded(
     return [found.x, found.weight, found.bias, needs[3] ? before : null];
   };
   const read = readByTail(tail);
-  const saved = [x, weight, read === "output" ? y : null, ...(read === "input" ? [bias, residual] : [])];
-  const kept = [...saved, ...(given ? [mean, given] : [])].filter((tensor) => tensor !== null);
-  return record(
-    "NativeBatchNormBackward0",
-    y,
-    inputs,
-    compute,
-    kept,
-    given ? [] : [mean, rest, invstd].filter((tensor) => tensor !== null),
-    { mean: given && mean, variance: given, eps, activation },
-  );
+  const saved = [x, weight];
+  if (read === "output") saved.push(y);
+  else if (read === "input") saved.push(bias, residual);
+  if (given) saved.push(mean, given);
+  const own = given ? [] : [mean, rest, invstd];
+  return record("NativeBatchNormBackward0", y, inputs, compute, present(saved), present(own), {
+    mean: given && mean,
+    variance: given,
+    eps,
+    activation,
+  });
 }
 
 /**
@@ -232,9 +232,13 @@ export function trainView(
 ): Tensor {
   const dtype = floatDType(input.dtype, "batch_norm");
   const { images, outer, channels, inner } = view;
-  const [mean, rest, invstd] = Array.from({ length: 3 }, () => emptyTensor([images * channels], dtype));
+  const perChannel = [images * channels];
+  const mean = emptyTensor(perChannel, dtype);
+  const rest = emptyTensor(perChannel, dtype);
+  const invstd = emptyTensor(perChannel, dtype);
   const { weight, bias } = affine;
-  const [scale, shift] = [weight && packed(weight), bias && packed(bias)];
+  const scale = weight && packed(weight);
+  const shift = bias && packed(bias);
   // An empty batch says nothing about the data: the running statistics stay.
   const update = outer * inner > 0 ? running : null;
   const y = emptyAs(input);

@@ -48,7 +48,8 @@ export interface Gradients {
   readonly bias: Tensor | null;
 }
 
-const present = <T>(items: readonly (T | null)[]) => items.filter((item): item is T => item !== null);
+/** What is not null. */
+export const present = <T>(items: readonly (T | null)[]) => items.filter((item): item is T => item !== null);
 const total = (items: readonly Tensor[]) => items.reduce((a, b) => add(a, b));
 
 function inverseRoot(variance: Tensor, { eps, flatIsZero }: OwnMoments): Tensor {

@@ -30,25 +30,31 @@ export interface ChannelView {
   readonly outer: number;
   readonly channels: number;
   readonly inner: number;
-  readonly positions: Positions;
+  /** for the formulas, which only second derivatives take */
+  readonly positions: () => Positions;
 }
 
 /** Batch norm's: one image, [N, C, positions] or channels-last [N · positions, C, 1]. */
 export function channelView(x: Tensor): ChannelView {
-  const [n, channels] = x.shape;
-  const inner = numelOf(x.shape.slice(2));
-  const lies = x.isContiguous ? { outer: n, inner } : { outer: n * inner, inner: 1 };
-  return { images: 1, channels, ...lies, positions: channelPositions(x) };
+  const { shape, isContiguous } = x;
+  const inner = numelOf(shape.slice(2));
+  return {
+    images: 1,
+    outer: isContiguous ? shape[0] : shape[0] * inner,
+    channels: shape[1],
+    inner: isContiguous ? inner : 1,
+    positions: () => channelPositions(x),
+  };
 }
 
 /** Of channels-last [N, C, …], every image by itself: [positions, C, 1]. */
 export function imageView({ shape }: Tensor): ChannelView {
   const [images, channels] = shape;
-  const positions = {
+  const positions = () => ({
     view: shape,
     dims: [...shape.keys()].slice(2),
     affine: shape.map((size, d) => (d < 2 ? size : 1)),
-  };
+  });
   return { images, outer: numelOf(shape.slice(2)), channels, inner: 1, positions };
 }
 
