@@ -57,20 +57,19 @@ export function tilesDown(p: usize): usize {
 }
 
 /**
- * Transformed tiles lie place by place, and in a place in blocks of 16 channels, so that tiles always lie 64 bytes apart: then a loop over channels needs one address for
- * four of them.
+ * Transformed tiles lie place by place, and in a place in blocks of so many channels; blocks of 32 are for a step of 128. Then tiles always lie `step` bytes apart, and a loop
+ * over channels needs one address for all of a register tile.
  */
-export const CHANNELS_TOGETHER: usize = 16;
-export const TILE_STEP: usize = 4 * CHANNELS_TOGETHER;
+export const TILE_STEP: usize = 64;
 
 /** Bytes from place to place: an odd number of cache lines, so that the places of a tile do not meet in one set of the cache. */
 export function oddLines(bytes: usize): usize {
   return ((bytes + 63) & ~63) | 64;
 }
 
-/** Bytes of a place of so many tiles and channels. */
-export function placeBytes(tiles: usize, channels: usize): usize {
-  return oddLines(padded(channels, CHANNELS_TOGETHER) * 4 * tiles);
+/** Bytes of a place of so many tiles and channels, in blocks of `step` bytes a tile. */
+export function placeBytes(tiles: usize, channels: usize, step: usize): usize {
+  return oddLines(padded(channels * 4, step) * tiles);
 }
 
 /** Bytes of four channels' rows in the making, and behind them a row of zeros; all of it has to be 0 before the first use. */
@@ -132,7 +131,7 @@ function combineInputRows(
 }
 
 /** The same across, with four channels as lanes: one row of the band becomes six places of a row of tiles. */
-function combineInputColumns(to: usize, place: usize, from: usize, channel: usize, tiles: usize): void {
+function combineInputColumns(to: usize, step: usize, place: usize, from: usize, channel: usize, tiles: usize): void {
   let x0 = v128.load(from);
   let x1 = v128.load(from + channel);
   let x2 = v128.load(from + 2 * channel);
@@ -172,7 +171,7 @@ function combineInputColumns(to: usize, place: usize, from: usize, channel: usiz
     v128.store(out, times(-B, t, s));
     out += place;
     v128.store(out, times(-SUM, d3, times(PRODUCT, d1, d5)));
-    to += TILE_STEP;
+    to += step;
     d0 = d4;
     d1 = d5;
     d2 = v128.shuffle<f64>(high, high2, 0, 2);
@@ -204,6 +203,7 @@ export function touch(p: usize, images: usize, first: usize, count: usize, isOut
 export function transformInput(
   p: usize,
   to: usize,
+  step: usize,
   place: usize,
   block: usize,
   image: usize,
@@ -236,8 +236,8 @@ export function transformInput(
       );
     }
     for (let i: usize = 0; i < 6; i++) {
-      combineInputColumns(to + 6 * i * place, place, band + i * row, 6 * row, tiles);
+      combineInputColumns(to + 6 * i * place, step, place, band + i * row, 6 * row, tiles);
     }
-    to += (c + 4) % CHANNELS_TOGETHER ? 16 : block - 48;
+    to += (4 * c + 16) % step ? 16 : block + 16 - step;
   }
 }

@@ -5,14 +5,14 @@
  */
 import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
 import { loadPart, storePart } from "./scratch";
-import { madd, storeRow, TILE_BYTES } from "./tile";
+import { TILE_BYTES } from "./tile";
+import { multiplyTiles } from "./winograd-product";
 import {
   A,
   A2,
   B,
   B2,
   bandBytes,
-  CHANNELS_TOGETHER,
   OVER_0,
   OVER_A,
   OVER_B,
@@ -33,6 +33,14 @@ import {
 const BLOCK_BYTES: usize = 524288;
 const BLOCK_TILES: usize = 128;
 
+/**
+ * Bytes from tile to tile: 32 channels together where there are more than 16. So many are summed up in one go: sums of sums have a smaller rounding error than one long sum,
+ * at 256 channels less than half.
+ */
+function tileStep(p: usize): usize {
+  return get(p, CHANNELS) > 16 ? 2 * TILE_STEP : TILE_STEP;
+}
+
 /** Bytes of a tile's row of output channels. */
 function outBytes(p: usize): usize {
   return padded(get(p, OUT_CHANNELS), 8) * 4;
@@ -40,10 +48,7 @@ function outBytes(p: usize): usize {
 
 /** Rows of tiles that are done at once: an eighth of them at most, so that threads have something to share. */
 export function winogradRows(p: usize): usize {
-  const tiles = min(
-    BLOCK_TILES,
-    BLOCK_BYTES / (PLACES * (padded(get(p, CHANNELS), CHANNELS_TOGETHER) * 4 + outBytes(p))),
-  );
+  const tiles = min(BLOCK_TILES, BLOCK_BYTES / (PLACES * (padded(get(p, CHANNELS) * 4, tileStep(p)) + outBytes(p))));
   const rows = min(tiles / tilesAcross(p), (get(p, BATCH) * tilesDown(p) + 7) / 8);
   return max(1, rows);
 }
@@ -55,7 +60,11 @@ function blockTiles(p: usize): usize {
 
 export function winogradScratch(p: usize): usize {
   const tiles = blockTiles(p);
-  return TEMPORARY + bandBytes(p) + PLACES * (placeBytes(tiles, get(p, CHANNELS)) + oddLines(tiles * outBytes(p)));
+  return (
+    TEMPORARY +
+    bandBytes(p) +
+    PLACES * (placeBytes(tiles, get(p, CHANNELS), tileStep(p)) + oddLines(tiles * outBytes(p)))
+  );
 }
 
 /** Room for a tile whose rows have been combined, but not its columns. */
@@ -131,52 +140,6 @@ export function winogradPackF32(p: usize, u: usize, w: usize, outStep: usize, in
       }
     }
   }
-}
-
-/** Channels that are summed up in one go: sums of sums have a smaller rounding error than one long sum, at 256 channels less than half. */
-const SUMMED_TOGETHER: usize = 32;
-
-/** Four tiles × eight output channels (+)= a sliver of `channels` steps; blocks of channels of the tiles lie `block` bytes apart. */
-function product(channels: usize, a: usize, block: usize, u: usize, out: usize, outRow: usize, accumulate: bool): void {
-  const end = u + channels * TILE_BYTES;
-  let c00 = f32x4.splat(0);
-  let c01 = c00;
-  let c10 = c00;
-  let c11 = c00;
-  let c20 = c00;
-  let c21 = c00;
-  let c30 = c00;
-  let c31 = c00;
-  const jump = block - TILE_STEP;
-  do {
-    const stop = min(u + CHANNELS_TOGETHER * TILE_BYTES, end);
-    do {
-      const b0 = v128.load(u);
-      const b1 = v128.load(u, 16);
-      let v = v128.load_splat<f32>(a);
-      c00 = madd<f32>(v, b0, c00);
-      c01 = madd<f32>(v, b1, c01);
-      v = v128.load_splat<f32>(a, TILE_STEP);
-      c10 = madd<f32>(v, b0, c10);
-      c11 = madd<f32>(v, b1, c11);
-      v = v128.load_splat<f32>(a, 2 * TILE_STEP);
-      c20 = madd<f32>(v, b0, c20);
-      c21 = madd<f32>(v, b1, c21);
-      v = v128.load_splat<f32>(a, 3 * TILE_STEP);
-      c30 = madd<f32>(v, b0, c30);
-      c31 = madd<f32>(v, b1, c31);
-      a += 4;
-      u += TILE_BYTES;
-    } while (u < stop);
-    a += jump;
-  } while (u < end);
-  storeRow<f32>(out, c00, c01, accumulate);
-  out += outRow;
-  storeRow<f32>(out, c10, c11, accumulate);
-  out += outRow;
-  storeRow<f32>(out, c20, c21, accumulate);
-  out += outRow;
-  storeRow<f32>(out, c30, c31, accumulate);
 }
 
 /** Aᵀ·m for one column: four vectors, `row` bytes apart, of six. */
@@ -298,12 +261,14 @@ export function winogradF32(
   scratch: usize,
 ): void {
   const channels = get(p, CHANNELS);
+  const step = tileStep(p);
+  const together = step / 4;
   const outRow = outBytes(p);
   const across = tilesAcross(p);
   const perImage = tilesDown(p);
   const most = blockTiles(p);
-  const inPlace = placeBytes(most, channels);
-  const block = most * TILE_STEP;
+  const inPlace = placeBytes(most, channels, step);
+  const block = most * step;
   const outPlace = oddLines(most * outRow);
   const weightsStep = weightsPlace(p);
   const band = scratch + TEMPORARY;
@@ -318,21 +283,19 @@ export function winogradF32(
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = x + n * get(p, IN_IMAGE) * 4;
-      transformInput(p, tiles + r * across * TILE_STEP, inPlace, block, image, start + r - n * perImage, band);
+      transformInput(p, tiles + r * across * step, step, inPlace, block, image, start + r - n * perImage, band);
     }
     const count = rows * across;
     for (let i: usize = 0; i < PLACES; i++) {
       let weights = u + i * weightsStep;
       for (let k: usize = 0; k < outRow; k += TILE_BYTES) {
-        for (let c: usize = 0; c < channels; c += SUMMED_TOGETHER) {
-          let from = tiles + i * inPlace + (c / CHANNELS_TOGETHER) * block;
-          let to = sums + i * outPlace + k;
-          const summed = min(SUMMED_TOGETHER, channels - c);
-          for (let t: usize = 0; t < count; t += 4) {
-            product(summed, from, block, weights, to, outRow, c > 0);
-            from += 4 * TILE_STEP;
-            to += 4 * outRow;
-          }
+        let from = tiles + i * inPlace;
+        const to = sums + i * outPlace + k;
+        for (let c: usize = 0; c < channels; c += together) {
+          const summed = min(together, channels - c);
+          if (together === 16) multiplyTiles<i32>(count, summed, from, weights, to, outRow, c > 0);
+          else multiplyTiles<i64>(count, summed, from, weights, to, outRow, c > 0);
+          from += block;
           weights += summed * TILE_BYTES;
         }
       }
