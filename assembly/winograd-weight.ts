@@ -29,7 +29,7 @@ import {
 } from "./winograd-tiles";
 
 /** Bytes of transformed tiles of both sides that are aimed at. */
-const BLOCK_BYTES: usize = 524288;
+const BLOCK_BYTES: usize = 589824;
 
 /** Rows of tiles that are summed at once. */
 function rowsAtOnce(p: usize): usize {
@@ -56,7 +56,7 @@ function gradientBand(p: usize): usize {
 }
 
 export function winogradWeightScratch(p: usize): usize {
-  const tiles = rowsAtOnce(p) * tilesAcross(p);
+  const tiles = (rowsAtOnce(p) * tilesAcross(p)) | 4;
   const transformed =
     placeBytes(tiles, get(p, CHANNELS), TILE_STEP) + placeBytes(tiles, get(p, OUT_CHANNELS), TILE_STEP);
   return TEMPORARY + bandBytes(p) + gradientBand(p) + PLACES * (transformed + sumsPlace(p));
@@ -305,7 +305,7 @@ function sumRows(p: usize, sums: usize, g: usize, x: usize, first: usize, count:
   const channels = get(p, CHANNELS);
   const across = tilesAcross(p);
   const perImage = tilesDown(p);
-  const most = rowsAtOnce(p) * across;
+  const most = (rowsAtOnce(p) * across) | 4;
   const xPlace = placeBytes(most, channels, TILE_STEP);
   const gPlace = placeBytes(most, get(p, OUT_CHANNELS), TILE_STEP);
   const sumPlace = sumsPlace(p);

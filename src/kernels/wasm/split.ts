@@ -31,6 +31,9 @@ const PART_WORK = 32768;
 /** Less work than this, about 20 µs, is not worth handing to a worker, which takes 1 µs while it looks for jobs and 5 µs or more when it sleeps. */
 const LEAST_WORK = 2 * PART_WORK;
 
+/** More parts than this make nothing more even. */
+const ENOUGH_PARTS = 4096;
+
 /** Exports with every kernel that `splits` names replaced by one that uses all threads when there is enough to do. */
 export function splitKernels<Exports extends object>(
   module: WebAssembly.Module,
@@ -63,7 +66,12 @@ function splitKernel(pool: Pool, number: number, kernels: Kernels, name: string,
     const each = work(args);
     if (cut.total * each < LEAST_WORK) return kernel(...args);
     const together = grain ? grain(args, kernels) : 1;
-    cut.block = Math.max(1, Math.floor(PART_WORK / (each * together))) * together;
+    const grains = Math.ceil(cut.total / together);
+    const wanted = Math.min(ENOUGH_PARTS, Math.ceil(grains / Math.max(1, Math.floor(PART_WORK / (each * together)))));
+    if (wanted === 1) return kernel(...args);
+    // Equal parts, as many for every thread.
+    const parts = Math.ceil(wanted / threads) * threads;
+    cut.block = Math.ceil(grains / parts) * together;
     if (cut.block >= cut.total) return kernel(...args);
     steps.fill(0);
     split.steps(args, steps);

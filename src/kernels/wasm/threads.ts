@@ -1,7 +1,16 @@
 import { platform } from "#platform";
 import { EnvironmentError } from "../../util/errors.ts";
 import { heap } from "../heap.ts";
-import { CONTROL, CONTROL_LENGTH, JOB, JOB_LENGTH, WORKER_SCRIPT, type WorkerSetup } from "./worker-script.ts";
+import {
+  CONTROL,
+  CONTROL_LENGTH,
+  FRONT,
+  JOB,
+  JOB_LENGTH,
+  MOST_PARTS,
+  WORKER_SCRIPT,
+  type WorkerSetup,
+} from "./worker-script.ts";
 
 /** A kernel of a WebAssembly build. */
 export type Kernel = (...args: number[]) => unknown;
@@ -95,7 +104,7 @@ export class Pool {
     Atomics.store(control, CONTROL.active, threadCount() - 1);
     Atomics.store(control, CONTROL.pending, parts);
     // Part 0 is ours: how long it takes says how long to wait for the others.
-    Atomics.store(control, CONTROL.open, parts - 1);
+    Atomics.store(control, CONTROL.open, FRONT + parts - 1);
     Atomics.add(control, CONTROL.epoch, 1);
     if (Atomics.load(control, CONTROL.asleep) > 0) Atomics.notify(control, CONTROL.epoch);
     const started = performance.now();
@@ -149,9 +158,9 @@ export class Pool {
     const { control } = this;
     for (;;) {
       const open = Atomics.load(control, CONTROL.open);
-      if (open <= 0) return;
-      if (Atomics.compareExchange(control, CONTROL.open, open, open - 1) !== open) continue;
-      this.runPart(open);
+      if ((open & MOST_PARTS) === 0) return;
+      if (Atomics.compareExchange(control, CONTROL.open, open, open + FRONT - 1) !== open) continue;
+      this.runPart(open >>> 16);
       Atomics.sub(control, CONTROL.pending, 1);
     }
   }

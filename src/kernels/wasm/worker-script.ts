@@ -9,7 +9,10 @@
 export const CONTROL = {
   /** counts jobs; idle workers sleep on it */
   epoch: 0,
-  /** parts of the job that nobody has taken; part 0 is the dispatcher's, and whoever lowers it from n to n − 1 has taken part n */
+  /**
+   * parts of the job that nobody has taken: how many in the lower 16 bits, the number of the first above. Part 0 is the dispatcher's, who goes on from there, and so does every
+   * second worker; the others begin at the end. So what a thread has read and written lies together, and where the next kernel is cut likewise it is in that thread's cache.
+   */
   open: 16,
   /** parts that are not done; the dispatcher sleeps on it */
   pending: 32,
@@ -24,6 +27,10 @@ export const CONTROL = {
 } as const;
 export const MESSAGE_LENGTH = 200;
 export const CONTROL_LENGTH = CONTROL.failure + 1 + MESSAGE_LENGTH;
+
+/** Most parts of a job, and one more part taken from the front. */
+export const MOST_PARTS = 65535;
+export const FRONT = 65536;
 
 /** Most arguments that a kernel has. */
 export const MOST_ARGUMENTS = 24;
@@ -88,10 +95,12 @@ function work({ id, module, memory, names, control, job, spins }) {
   function takeParts() {
     for (;;) {
       const open = load(control, ${CONTROL.open});
-      if (open <= 0) return;
-      if (compareExchange(control, ${CONTROL.open}, open, open - 1) !== open) continue;
+      const left = open & ${MOST_PARTS};
+      if (left === 0) return;
+      const taken = id & 1 ? open + ${FRONT} - 1 : open - 1;
+      if (compareExchange(control, ${CONTROL.open}, open, taken) !== open) continue;
       try {
-        runPart(open);
+        runPart((open >>> 16) + (id & 1 ? 0 : left - 1));
       } catch (error) {
         report(error);
       }
