@@ -26,7 +26,7 @@ import {
 } from "./conv-taps";
 import { copyRow, set, zeroRow } from "./geometry";
 import { storePart } from "./scratch";
-import { madd, storeRow, TILE_BYTES, TILE_ROWS } from "./tile";
+import { storeRow, TALL_ROWS, TILE_BYTES, TILE_ROWS, tableTile, tallRows, tiledRows, wovenTile } from "./tile";
 
 /** Taps of the odd columns, behind the others in the table, and outputs of a row, even and odd. */
 const ODD_TAPS: usize = 68;
@@ -40,6 +40,8 @@ const PITCH: usize = 88;
 const HALF: usize = 92;
 const CHANNELS_AT_ONCE: usize = 96;
 const ROWS_AT_ONCE: usize = 100;
+/** Whether inputs are read where they are: those of a single tap, which outputs meet one by one. */
+const IN_PLACE: usize = 104;
 
 /** Bytes of a copied band that are aimed at, and the most steps of a sum in one go. */
 const COPY_BYTES: usize = 262144;
@@ -48,13 +50,9 @@ const STEPS: usize = 1152;
 const WIDTH: usize = 8;
 
 /** Scratch begins with two tiles and zeros. */
-const ODD_AT: usize = 128;
-const ZEROS_AT: usize = 256;
-const TABLE_AT: usize = 320;
-
-function paddedRows(p: usize): usize {
-  return (get(p, ROWS) + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
-}
+const ODD_AT: usize = 192;
+const ZEROS_AT: usize = 384;
+const TABLE_AT: usize = 448;
 
 function copiedRows(p: usize, rows: usize): usize {
   return get(p, ROWS_SEEN) ? (rows - 1) * get(p, STRIDE_HEIGHT) + get(p, ROWS_SEEN) : 0;
@@ -62,7 +60,7 @@ function copiedRows(p: usize, rows: usize): usize {
 
 /** Bytes of the packed weights; those of odd columns follow the others. */
 export function convRowsWeightsBytes(p: usize): usize {
-  return paddedRows(p) * get(p, CHANNELS) * (get(p, TAPS) + get(p, ODD_TAPS)) * 4;
+  return tiledRows(get(p, ROWS)) * get(p, CHANNELS) * (get(p, TAPS) + get(p, ODD_TAPS)) * 4;
 }
 
 /** Decides how the work is cut, and returns the bytes of scratch that a thread needs. */
@@ -90,6 +88,11 @@ export function convRowsScratch(p: usize): usize {
   set(p, ROWS_SEEN, seen);
   set(p, PITCH, pitch);
   set(p, HALF, halfBytes);
+  // Tiles read whole vectors, which must not begin inside an image and end outside.
+  const same = stride === 1 && get(p, STRIDE_HEIGHT) === 1 && top === 0 && left === 0;
+  const width = get(p, IN_WIDTH);
+  const fits = width === get(p, GRID_WIDTH) && width % WIDTH === 0 && get(p, GRID_HEIGHT) <= get(p, IN_HEIGHT);
+  set(p, IN_PLACE, taps === 1 && same && fits);
   const channels = min(get(p, CHANNELS), max<usize>(1, STEPS / max<usize>(1, taps)));
   let rows = get(p, GRID_HEIGHT);
   while (rows > 1 && channels * copiedRows(p, rows) * pitch > COPY_BYTES) rows = (rows + 1) / 2;
@@ -107,7 +110,7 @@ export function convRowsAtOnce(p: usize): usize {
 export function convRowsPack(p: usize, weights: usize, w: usize): void {
   const block = get(p, CHANNELS_AT_ONCE);
   const taps = get(p, TAPS);
-  const odd = weights + paddedRows(p) * get(p, CHANNELS) * taps * 4;
+  const odd = weights + tiledRows(get(p, ROWS)) * get(p, CHANNELS) * taps * 4;
   packWeights<f32>(weights, p, w, block, p + TAP_TABLE, taps);
   packWeights<f32>(odd, p, w, block, p + TAP_TABLE + taps * TAP_BYTES, get(p, ODD_TAPS));
 }
@@ -148,7 +151,7 @@ function splitRow(even: usize, odd: usize, x: usize, count: usize): void {
   }
 }
 
-/** Copies what outputs from row `top` of the grid on see of some channels, with zeros around. */
+/** Copies what outputs from row `top` of the grid on see of some channels. What is left and right of the image in the copy is 0 already. */
 function copyChannels(p: usize, to: usize, x: usize, channels: usize, top: usize, rows: usize): void {
   const height = load<i32>(p + IN_HEIGHT);
   const width = get(p, IN_WIDTH);
@@ -164,8 +167,9 @@ function copyChannels(p: usize, to: usize, x: usize, channels: usize, top: usize
   for (let c: usize = 0; c < channels; c++) {
     for (let r: usize = 0; r < rows; r++) {
       const h = first + <i32>r;
-      zeroRow(to, pitch);
-      if (<u32>h < <u32>height && count > 0) {
+      if (<u32>h >= <u32>height) {
+        zeroRow(to, pitch);
+      } else if (count > 0) {
         const from = x + (<usize>h * width + skipped) * 4;
         if (stride === 1) copyRow(to + lead * 4, from, count * 4);
         else
@@ -180,52 +184,6 @@ function copyChannels(p: usize, to: usize, x: usize, channels: usize, top: usize
     }
     x += get(p, IN_HEIGHT) * width * 4;
   }
-}
-
-/** Four output channels × eight outputs (+)= bias + Σ over `k` steps; `table` says where each step's inputs are, from x on. */
-function rowTile(
-  k: usize,
-  a: usize,
-  table: usize,
-  x: usize,
-  bias: usize,
-  out: usize,
-  outRow: usize,
-  accumulate: bool,
-): void {
-  let c00 = v128.load_splat<f32>(bias);
-  let c10 = v128.load_splat<f32>(bias, 4);
-  let c20 = v128.load_splat<f32>(bias, 8);
-  let c30 = v128.load_splat<f32>(bias, 12);
-  let c01 = c00;
-  let c11 = c10;
-  let c21 = c20;
-  let c31 = c30;
-  for (const end = table + k * 4; table < end; table += 4) {
-    const b = x + load<usize>(table);
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let v = v128.load_splat<f32>(a);
-    c00 = madd<f32>(v, b0, c00);
-    c01 = madd<f32>(v, b1, c01);
-    v = v128.load_splat<f32>(a, 4);
-    c10 = madd<f32>(v, b0, c10);
-    c11 = madd<f32>(v, b1, c11);
-    v = v128.load_splat<f32>(a, 8);
-    c20 = madd<f32>(v, b0, c20);
-    c21 = madd<f32>(v, b1, c21);
-    v = v128.load_splat<f32>(a, 12);
-    c30 = madd<f32>(v, b0, c30);
-    c31 = madd<f32>(v, b1, c31);
-    a += 16;
-  }
-  storeRow<f32>(out, c00, c01, accumulate);
-  out += outRow;
-  storeRow<f32>(out, c10, c11, accumulate);
-  out += outRow;
-  storeRow<f32>(out, c20, c21, accumulate);
-  out += outRow;
-  storeRow<f32>(out, c30, c31, accumulate);
 }
 
 /** Writes up to eight outputs, or adds them. */
@@ -279,6 +237,14 @@ function weaveTiles(from: usize, out: usize, plane: usize, rows: usize, count: u
   }
 }
 
+/** Outputs that no input meets. */
+function zeroOutputs(p: usize, image: usize, count: usize): void {
+  for (let i: usize = 0; i < get(p, ROWS); i++) {
+    for (let r: usize = 0; r < count; r++) zeroRow(image + r * get(p, OUT_ROW) * 4, get(p, OUT_WIDTH) * 4);
+    image += get(p, OUT_PLANE) * 4;
+  }
+}
+
 /**
  * Rows number `first` to first + total of the batch's rows of the grid. `weights` are from convRowsPack, `bias` is 0 or that of all rows of w, rounded up to four, and `scratch` has
  * convRowsScratch bytes.
@@ -300,54 +266,81 @@ export function convRowsF32(
   const atOnce = get(p, CHANNELS_AT_ONCE);
   const taps = get(p, TAPS);
   const oddTaps = get(p, ODD_TAPS);
-  const pitch = get(p, PITCH);
+  const pitch = get(p, IN_PLACE) ? get(p, IN_WIDTH) * 4 : get(p, PITCH);
   const stride = get(p, STRIDE_HEIGHT) * pitch;
   const inPlane = get(p, IN_HEIGHT) * get(p, IN_WIDTH) * 4;
   const outPlane = get(p, OUT_PLANE) * 4;
   const table = scratch + TABLE_AT;
   const band = copiedRows(p, get(p, ROWS_AT_ONCE));
-  const oddTable = fillTable(p, table, 0, taps, band * pitch);
-  const copy = (fillTable(p, oddTable, taps, oddTaps, band * pitch) + 63) & ~63;
-  const odd = weights + paddedRows(p) * channels * taps * 4;
+  const inPlace = get(p, IN_PLACE) !== 0;
+  const copyPlane = inPlace ? inPlane : band * pitch;
+  const oddTable = fillTable(p, table, 0, taps, copyPlane);
+  const copy = (fillTable(p, oddTable, taps, oddTaps, copyPlane) + 63) & ~63;
+  const padded = tiledRows(rows);
+  const tall = tallRows(rows);
+  const odd = weights + padded * channels * taps * 4;
   const woven = get(p, OUT_COLUMN) === 2;
   const across: usize = woven ? 2 * WIDTH : WIDTH;
-  memory.fill(scratch + ZEROS_AT, 0, 16);
+  memory.fill(scratch + ZEROS_AT, 0, 32);
+  if (!inPlace) memory.fill(copy, 0, atOnce * band * pitch);
   const last = first + total;
   for (let at = first; at < last; ) {
     const n = at / height;
     const top = at - n * height;
     const count = min(min(get(p, ROWS_AT_ONCE), height - top), last - at);
     const image = out + (n * get(p, OUT_IMAGE) + top * get(p, OUT_ROW)) * 4;
+    at += count;
+    if (taps + oddTaps === 0) {
+      zeroOutputs(p, image, count);
+      continue;
+    }
     for (let c: usize = 0; c < channels; c += atOnce) {
       const block = min(atOnce, channels - c);
       const add = c > 0;
-      copyChannels(p, copy, x + n * get(p, IN_IMAGE) * 4 + c * inPlane, block, top, band);
+      let begin = x + n * get(p, IN_IMAGE) * 4 + c * inPlane;
+      if (inPlace) {
+        begin += top * pitch;
+      } else {
+        copyChannels(p, copy, begin, block, top, band);
+        begin = copy;
+      }
       const k = block * taps;
       const oddK = block * oddTaps;
-      const a = weights + c * taps * paddedRows(p) * 4;
-      const oddA = odd + c * oddTaps * paddedRows(p) * 4;
+      const a = weights + c * taps * padded * 4;
+      const oddA = odd + c * oddTaps * padded * 4;
       for (let r: usize = 0; r < count; r++) {
-        for (let i: usize = 0; i < rows; i += TILE_ROWS) {
+        let high: usize = 0;
+        for (let i: usize = 0; i < rows; i += high) {
+          high = i < tall ? TALL_ROWS : TILE_ROWS;
           const offset = bias && !add ? bias + i * 4 : scratch + ZEROS_AT;
           const to = image + i * outPlane + r * get(p, OUT_ROW) * 4;
-          const valid = min(TILE_ROWS, rows - i);
+          const whole = i + high <= rows;
           for (let j: usize = 0; j < width; j += across) {
-            const from = copy + r * stride + (woven ? j * 2 : j * 4);
+            // The last tile may repeat outputs of the one before it, as long as none are added.
+            if (j + across > width && width > across && !add && !(woven && width & 1)) j = width - across;
+            const from = begin + r * stride + (woven ? j * 2 : j * 4);
             const left = min(across, width - j);
+            const place = to + j * 4;
+            const direct = whole && left === across;
+            if (direct && !woven) {
+              tableTile(high, k, a + i * k * 4, from, table, offset, place, outPlane, add);
+              continue;
+            }
+            tableTile(high, k, a + i * k * 4, from, table, offset, scratch, TILE_BYTES, false);
+            if (direct) {
+              wovenTile(high, oddK, oddA + i * oddK * 4, from, oddTable, offset, scratch, place, outPlane, add);
+              continue;
+            }
+            const valid = min(high, rows - i);
             if (woven) {
-              rowTile(k, a + i * k * 4, table, from, offset, scratch, TILE_BYTES, false);
-              rowTile(oddK, oddA + i * oddK * 4, oddTable, from, offset, scratch + ODD_AT, TILE_BYTES, false);
-              weaveTiles(scratch, to + j * 4, outPlane, valid, left, add);
-            } else if (left === WIDTH && valid === TILE_ROWS) {
-              rowTile(k, a + i * k * 4, table, from, offset, to + j * 4, outPlane, add);
+              tableTile(high, oddK, oddA + i * oddK * 4, from, oddTable, offset, scratch + ODD_AT, TILE_BYTES, false);
+              weaveTiles(scratch, place, outPlane, valid, left, add);
             } else {
-              rowTile(k, a + i * k * 4, table, from, offset, scratch, TILE_BYTES, false);
-              storeTile(scratch, to + j * 4, outPlane, valid, left, add);
+              storeTile(scratch, place, outPlane, valid, left, add);
             }
           }
         }
       }
     }
-    at += count;
   }
 }

@@ -1,5 +1,5 @@
 /* What the plain convolutions share: the layout of their argument block, and packed weights. */
-import { TILE_ROWS } from "./tile";
+import { TALL_ROWS, TILE_ROWS, tallRows } from "./tile";
 
 /*
  * The geometry: int32 at these offsets of an argument block. Input positions are row·STRIDE_HEIGHT + tap's row, and so on; a position outside the image
@@ -30,16 +30,19 @@ export function get(p: usize, field: usize): usize {
   return <usize>load<i32>(p + field);
 }
 
-/** Packs w for the `taps` of a table, block of channels by block of channels, into slivers of four rows. */
+/** Packs w for the `taps` of a table, block of channels by block of channels, into slivers of TALL_ROWS rows as far as tallRows says, then of four. */
 export function packWeights<T>(out: usize, p: usize, w: usize, block: usize, table: usize, taps: usize): void {
   const size: usize = sizeof<T>();
   const rows = get(p, ROWS);
+  const tall = tallRows(rows);
   const channels = get(p, CHANNELS);
   const lane = get(p, W_LANE) * size;
   const channel = get(p, W_CHANNEL) * size;
   for (let c0: usize = 0; c0 < channels; c0 += block) {
     const last = min(channels, c0 + block);
-    for (let r: usize = 0; r < rows; r += TILE_ROWS) {
+    let high: usize = 0;
+    for (let r: usize = 0; r < rows; r += high) {
+      high = r < tall ? TALL_ROWS : TILE_ROWS;
       const valid = rows - r;
       const first = w + r * lane;
       for (let c = c0; c < last; c++) {
@@ -49,7 +52,8 @@ export function packWeights<T>(out: usize, p: usize, w: usize, block: usize, tab
           store<T>(out + size, valid > 1 ? load<T>(from + lane) : <T>0);
           store<T>(out + 2 * size, valid > 2 ? load<T>(from + 2 * lane) : <T>0);
           store<T>(out + 3 * size, valid > 3 ? load<T>(from + 3 * lane) : <T>0);
-          out += TILE_ROWS * size;
+          if (high > TILE_ROWS) store<T>(out + 4 * size, load<T>(from + 4 * lane));
+          out += high * size;
         }
       }
     }

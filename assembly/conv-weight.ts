@@ -4,6 +4,7 @@
  * its border of zeros around it. Nothing larger than a band of an image is copied at a time.
  */
 import { DOTS, dotTile } from "./conv-dots";
+import { gradTile } from "./conv-weight-tile";
 import {
   BATCH,
   CHANNELS,
@@ -23,13 +24,16 @@ import {
   OUT_IMAGE,
   OUT_WIDTH,
   PADDING_HEIGHT,
+  PADDING_WIDTH,
   padded,
   STRIDE_HEIGHT,
   STRIDE_WIDTH,
   set,
   span,
+  takePixels,
 } from "./geometry";
-import { madd, pack, TILE_BYTES, TILE_ROWS } from "./tile";
+import { pack } from "./pack";
+import { TALL_ROWS, TILE_BYTES, TILE_ROWS, tallRows } from "./tile";
 
 /** Bytes of packed gradients, and of copied images, that are aimed at: together they fit the second cache. */
 const PANEL_BYTES: usize = 786432;
@@ -42,6 +46,11 @@ const IMAGES_AT_ONCE: usize = 68;
 const ROWS_AT_ONCE: usize = 72;
 const CHANNELS_AT_ONCE: usize = 76;
 
+/** Whether the kernel is one tap that is always inside: then only what it meets is copied. */
+function takesPixels(p: usize): bool {
+  return get(p, KERNEL_HEIGHT) * get(p, KERNEL_WIDTH) === 1 && get(p, PADDING_HEIGHT) + get(p, PADDING_WIDTH) === 0;
+}
+
 /** Decides how the work is cut, and returns the bytes of scratch that it needs besides the sums. */
 export function convWeightScratch(p: usize, size: usize): usize {
   const outChannels = padded(get(p, OUT_CHANNELS), TILE_BYTES / size);
@@ -52,8 +61,9 @@ export function convWeightScratch(p: usize, size: usize): usize {
   const fitting = max<usize>(1, PANEL_BYTES / (perImage * outChannels * size));
   const wanted = min<usize>(fitting, (POSITIONS + perImage - 1) / perImage);
   const images: usize = rows < outHeight ? 1 : min<usize>(get(p, BATCH), wanted);
-  const height = span(rows, get(p, STRIDE_HEIGHT), get(p, KERNEL_HEIGHT), get(p, DILATION_HEIGHT));
-  const width = span(outWidth, get(p, STRIDE_WIDTH), get(p, KERNEL_WIDTH), get(p, DILATION_WIDTH));
+  const taken = takesPixels(p);
+  const height = taken ? rows : span(rows, get(p, STRIDE_HEIGHT), get(p, KERNEL_HEIGHT), get(p, DILATION_HEIGHT));
+  const width = taken ? outWidth : span(outWidth, get(p, STRIDE_WIDTH), get(p, KERNEL_WIDTH), get(p, DILATION_WIDTH));
   // A multiple of four, so that the rows that a tile has too many of never belong to other channels.
   const channels = min<usize>(get(p, CHANNELS), max<usize>(4, (COPY_BYTES / (images * height * width * size)) & ~3));
   set(p, IMAGES_AT_ONCE, images);
@@ -70,78 +80,6 @@ export function convWeightScratch(p: usize, size: usize): usize {
 export function convWeightSums(p: usize, size: usize): usize {
   const rows = padded(get(p, CHANNELS) * get(p, KERNEL_HEIGHT) * get(p, KERNEL_WIDTH), TILE_ROWS);
   return rows * padded(get(p, OUT_CHANNELS), TILE_BYTES / size) * size;
-}
-
-/** sums (4 rows × 32 bytes) += x·g over images, rows and columns of output positions; a0 to a3 are where each row's x begins. */
-function gradTile<T>(
-  images: usize,
-  rows: usize,
-  columns: usize,
-  a0: usize,
-  a1: usize,
-  a2: usize,
-  a3: usize,
-  imageStep: usize,
-  rowStep: usize,
-  step: usize,
-  b: usize,
-  out: usize,
-  outRow: usize,
-): void {
-  let c00 = v128.load(out);
-  let c01 = v128.load(out, 16);
-  let c10 = v128.load(out + outRow);
-  let c11 = v128.load(out + outRow, 16);
-  let c20 = v128.load(out + 2 * outRow);
-  let c21 = v128.load(out + 2 * outRow, 16);
-  let c30 = v128.load(out + 3 * outRow);
-  let c31 = v128.load(out + 3 * outRow, 16);
-  const rowBytes = columns * TILE_BYTES;
-  // What is left to go after a row's and an image's last step.
-  const rowJump = rowStep - columns * step;
-  const imageJump = imageStep - rows * rowStep;
-  for (; images > 0; images--) {
-    for (let r = rows; r > 0; r--) {
-      const end = b + rowBytes;
-      do {
-        const b0 = v128.load(b);
-        const b1 = v128.load(b, 16);
-        let v = v128.load_splat<T>(a0);
-        c00 = madd<T>(v, b0, c00);
-        c01 = madd<T>(v, b1, c01);
-        v = v128.load_splat<T>(a1);
-        c10 = madd<T>(v, b0, c10);
-        c11 = madd<T>(v, b1, c11);
-        v = v128.load_splat<T>(a2);
-        c20 = madd<T>(v, b0, c20);
-        c21 = madd<T>(v, b1, c21);
-        v = v128.load_splat<T>(a3);
-        c30 = madd<T>(v, b0, c30);
-        c31 = madd<T>(v, b1, c31);
-        a0 += step;
-        a1 += step;
-        a2 += step;
-        a3 += step;
-        b += TILE_BYTES;
-      } while (b < end);
-      a0 += rowJump;
-      a1 += rowJump;
-      a2 += rowJump;
-      a3 += rowJump;
-    }
-    a0 += imageJump;
-    a1 += imageJump;
-    a2 += imageJump;
-    a3 += imageJump;
-  }
-  v128.store(out, c00);
-  v128.store(out, c01, 16);
-  v128.store(out + outRow, c10);
-  v128.store(out + outRow, c11, 16);
-  v128.store(out + 2 * outRow, c20);
-  v128.store(out + 2 * outRow, c21, 16);
-  v128.store(out + 3 * outRow, c30);
-  v128.store(out + 3 * outRow, c31, 16);
 }
 
 /** Where row `k` of (channel, tap) begins in the copy, in bytes. */
@@ -182,10 +120,18 @@ function useDots<T>(p: usize): bool {
 }
 
 /** One image's sums of `last` rows of (channel, tap) as dot products: g is its gradient at the copy's first row of positions. */
-function dotImage(p: usize, sums: usize, sumsRow: usize, g: usize, copy: usize, last: usize, rows: usize): void {
+function dotImage(
+  p: usize,
+  sums: usize,
+  sumsRow: usize,
+  g: usize,
+  copy: usize,
+  rowStep: usize,
+  last: usize,
+  rows: usize,
+): void {
   const outChannels = get(p, OUT_CHANNELS);
   const plane = get(p, OUT_HEIGHT) * get(p, OUT_WIDTH) * 4;
-  const rowStep = get(p, STRIDE_HEIGHT) * get(p, COPY_WIDTH) * 4;
   for (let o: usize = 0; o < outChannels; o += DOTS) {
     const count = min(DOTS, outChannels - o);
     const g0 = g + o * plane;
@@ -220,8 +166,10 @@ function sumImages<T>(p: usize, sums: usize, g: usize, x: usize, from: usize, to
   const copyPlane = get(p, COPY_HEIGHT) * copyRow;
   const panel = scratch;
   const copy = panel + padded(imagesAtOnce * rowsAtOnce * outWidth * sumsRow, 16);
-  const rowStep = get(p, STRIDE_HEIGHT) * copyRow;
-  const step = get(p, STRIDE_WIDTH) * size;
+  const taken = takesPixels(p);
+  const rowStep = taken ? copyRow : get(p, STRIDE_HEIGHT) * copyRow;
+  const step = taken ? size : get(p, STRIDE_WIDTH) * size;
+  const takenRow = get(p, STRIDE_HEIGHT) * get(p, IN_WIDTH) * size;
   const dots = useDots<T>(p);
   memory.fill(sums, 0, convWeightSums(p, size));
   for (let n = from; n < to; n += imagesAtOnce) {
@@ -235,40 +183,38 @@ function sumImages<T>(p: usize, sums: usize, g: usize, x: usize, from: usize, to
         const cb = min(channelsAtOnce, channels - c0);
         for (let i: usize = 0; i < images; i++) {
           const image = x + (n + i) * get(p, IN_IMAGE) * size + c0 * inPlane;
-          for (let c: usize = 0; c < cb; c++)
-            copyBand<T>(copy + (i * cb + c) * copyPlane, p, image + c * inPlane, firstRow);
+          for (let c: usize = 0; c < cb; c++) {
+            const to = copy + (i * cb + c) * copyPlane;
+            const from = image + c * inPlane;
+            if (taken) takePixels<T>(to, from + top * takenRow, rows, takenRow, outWidth, get(p, STRIDE_WIDTH));
+            else copyBand<T>(to, p, from, firstRow);
+          }
         }
         const last = cb * taps;
         if (dots) {
           for (let i: usize = 0; i < images; i++) {
             const image = g + ((n + i) * get(p, OUT_IMAGE) + top * outWidth) * size;
-            dotImage(p, sums + c0 * taps * sumsRow, sumsRow, image, copy + i * cb * copyPlane, last, rows);
+            dotImage(p, sums + c0 * taps * sumsRow, sumsRow, image, copy + i * cb * copyPlane, rowStep, last, rows);
           }
           continue;
         }
-        for (let k: usize = 0; k < last; k += TILE_ROWS) {
+        const tall = tallRows(last);
+        let high: usize = 0;
+        for (let k: usize = 0; k < last; k += high) {
+          high = k < tall ? TALL_ROWS : TILE_ROWS;
           // Rows behind the last of all channels repeat it, and nobody reads what they sum.
           const a0 = copy + rowStart<T>(p, k);
           const a1 = copy + rowStart<T>(p, min(k + 1, last - 1));
           const a2 = copy + rowStart<T>(p, min(k + 2, last - 1));
           const a3 = copy + rowStart<T>(p, min(k + 3, last - 1));
-          const place = sums + (c0 * taps + k) * sumsRow;
-          for (let o: usize = 0; o * width < outChannels; o++) {
-            gradTile<T>(
-              images,
-              rows,
-              outWidth,
-              a0,
-              a1,
-              a2,
-              a3,
-              cb * copyPlane,
-              rowStep,
-              step,
-              panel + o * sliver,
-              place + o * TILE_BYTES,
-              sumsRow,
-            );
+          const a4 = copy + rowStart<T>(p, min(k + 4, last - 1));
+          const imageStep = cb * copyPlane;
+          let place = sums + (c0 * taps + k) * sumsRow;
+          let b = panel;
+          for (let o: usize = 0; o < outChannels; o += width) {
+            gradTile<T>(high, images, rows, outWidth, a0, a1, a2, a3, a4, imageStep, rowStep, step, b, place, sumsRow);
+            b += sliver;
+            place += TILE_BYTES;
           }
         }
       }

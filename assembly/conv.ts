@@ -24,10 +24,11 @@ import {
   TAP_TABLE,
   TAPS,
 } from "./conv-taps";
-import { packedTile, TILE_BYTES, TILE_ROWS } from "./tile";
+import { packedTile, TALL_ROWS, TILE_BYTES, TILE_ROWS, tallRows, tiledRows } from "./tile";
 
 /** Steps of k (channels × taps) between two visits of the output. */
 const BLOCK_K: usize = 256;
+/** Rows of the weights that stay in the second cache while columns pass. */
 const BLOCK_M: usize = 96;
 /** Bytes of the packed panel: BLOCK_K × 512 float32. */
 const PANEL_BYTES: usize = 524288;
@@ -46,8 +47,7 @@ function columnsPerBlock(p: usize): usize {
 
 /** Bytes of the packed weights. */
 export function convWeightsBytes(p: usize, size: usize): usize {
-  const rows = (get(p, ROWS) + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
-  return rows * get(p, CHANNELS) * get(p, TAPS) * size;
+  return tiledRows(get(p, ROWS)) * get(p, CHANNELS) * get(p, TAPS) * size;
 }
 
 /** Bytes of scratch that convolution needs: a panel of slivers, and small tables. */
@@ -57,11 +57,11 @@ export function convScratch(p: usize): usize {
 
 /** Scratch begins with a tile, the places of its columns in the output, and the positions, offsets and mask of a vector's lanes. */
 const TILE_AT: usize = 0;
-const PLACES_AT: usize = 128;
-const LANES_AT: usize = 192;
-const OFFSETS_AT: usize = 256;
-const MASK_AT: usize = 320;
-const TABLES_BYTES: usize = 384;
+const PLACES_AT: usize = 192;
+const LANES_AT: usize = 256;
+const OFFSETS_AT: usize = 320;
+const MASK_AT: usize = 384;
+const TABLES_BYTES: usize = 448;
 
 /** Packs `count` columns from number `first` on, of channels c0 to c0 + block, into slivers. */
 function packColumns<T>(
@@ -277,7 +277,8 @@ function conv<T>(
   const contiguous = get(p, OUT_COLUMN) === 1 && get(p, OUT_ROW) === get(p, GRID_WIDTH);
   const block = channelsPerBlock(p);
   const blockColumns = columnsPerBlock(p) * width;
-  const paddedRows = (rows + TILE_ROWS - 1) & ~(TILE_ROWS - 1);
+  const padded = tiledRows(rows);
+  const tall = tallRows(rows);
   const tile = scratch + TILE_AT;
   const places = scratch + PLACES_AT;
   const panel = scratch + TABLES_BYTES;
@@ -288,9 +289,10 @@ function conv<T>(
       const k = cb * taps;
       const add = biased || c0 > 0;
       packColumns<T>(panel, p, x, first, count, c0, cb, scratch);
-      const a = weights + c0 * taps * paddedRows * size;
-      for (let i0: usize = 0; i0 < rows; i0 += BLOCK_M) {
-        const last = min(rows, i0 + BLOCK_M);
+      const a = weights + c0 * taps * padded * size;
+      let last: usize = 0;
+      for (let i0: usize = 0; i0 < rows; i0 = last) {
+        while (last < min(rows, i0 + BLOCK_M)) last += last < tall ? TALL_ROWS : TILE_ROWS;
         for (let j: usize = 0; j < count; j += width) {
           const columns = min(width, count - j);
           const sliver = panel + j * k * size;
@@ -298,13 +300,15 @@ function conv<T>(
           const begin = load<usize>(places);
           const whole =
             contiguous && columns === width && load<usize>(places, 4 * (width - 1)) === begin + TILE_BYTES - size;
-          for (let i = i0; i < last; i += TILE_ROWS) {
+          let high: usize = 0;
+          for (let i = i0; i < last; i += high) {
+            high = i < tall ? TALL_ROWS : TILE_ROWS;
             const place = out + i * plane;
-            if (whole && i + TILE_ROWS <= rows) {
-              packedTile<T>(k, a + i * k * size, sliver, place + begin, plane, add);
+            if (whole && i + high <= rows) {
+              packedTile<T>(high, k, a + i * k * size, sliver, place + begin, plane, add);
             } else {
-              packedTile<T>(k, a + i * k * size, sliver, tile, TILE_BYTES, false);
-              scatter<T>(tile, place, places, plane, min(TILE_ROWS, rows - i), columns, add);
+              packedTile<T>(high, k, a + i * k * size, sliver, tile, TILE_BYTES, false);
+              scatter<T>(tile, place, places, plane, min(high, rows - i), columns, add);
             }
           }
         }

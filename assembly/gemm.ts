@@ -1,5 +1,5 @@
-import { packTall, TALL_ROWS, tallTile } from "./tall-tile";
-import { lanes, madd, pack, storeCorner, TILE_BYTES } from "./tile";
+import { pack, packTall } from "./pack";
+import { lanes, madd, storeCorner, TALL_ROWS, TILE_BYTES, tallTile } from "./tile";
 
 /** Steps of k between two visits of the output: a sliver of b is then 16 KiB and stays in the first cache. */
 const BLOCK_K: usize = 512;

@@ -61,6 +61,26 @@ export function zeroRow(to: usize, bytes: usize): void {
   for (; to < end; to += 4) store<u32>(to, 0);
 }
 
+/** Copies every `stride`th element of rows, `columns` of each, one row behind the other; rows are rowBytes apart. */
+export function takePixels<T>(to: usize, x: usize, rows: usize, rowBytes: usize, columns: usize, stride: usize): void {
+  const size: usize = sizeof<T>();
+  const whole: usize = size === 4 && stride === 2 ? columns & ~3 : 0;
+  for (; rows > 0; rows--) {
+    let from = x;
+    for (const end = to + whole * size; to < end; to += 16) {
+      // The second vector begins one element early, so that nothing behind the last is read.
+      v128.store(to, v128.shuffle<f32>(v128.load(from), v128.load(from, 12), 0, 2, 5, 7));
+      from += 32;
+    }
+    for (let i = whole; i < columns; i++) {
+      store<T>(to, load<T>(from));
+      to += size;
+      from += stride * size;
+    }
+    x += rowBytes;
+  }
+}
+
 /**
  * Reads rows `from` up to `to` of neighbouring planes line by line, so that they are in the second cache before they are needed in another order, which no prefetcher follows. What it returns
  * has to be kept somewhere, or nothing would be read.

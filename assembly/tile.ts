@@ -1,109 +1,164 @@
 /*
- * The inner tile of matrix products and convolutions, and the packing for it. Both operands are packed into slivers that the inner tile reads front to back: a in slivers of 4 rows, b in slivers of
- * 32 bytes (8 float32 or 4 float64). The tile is 4 rows × 32 bytes: 8 accumulators, the most that V8 keeps in registers.
+ * The inner tiles of matrix products and convolutions: 4 or 5 rows × 32 bytes (8 float32 or 4 float64) of the output. Both operands are packed into slivers that a tile reads front to back (see pack.ts).
+ *
+ * Ten accumulators hide the latency of eight multiply-adds (four cycles on two ports) with two to spare. V8 loads all that a basic block reads before it computes anything, which would take 17 of 15
+ * registers; a branch that is never taken ends the block after two rows. On Intel the loop goes from 43 to 55 GFLOP/s. Without fused multiply-adds products take registers too, and four rows stay
+ * faster: 36 against 30.
  */
 
 /** Rows of a tile. */
 export const TILE_ROWS: usize = 4;
+/** Rows of a tall tile. */
+export const TALL_ROWS: usize = ASC_FEATURE_RELAXED_SIMD ? 5 : TILE_ROWS;
 /** Bytes of a tile's row. */
 export const TILE_BYTES: usize = 32;
+
 /** a·b + c */
 export function madd<T>(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<T>(a, b, c);
   return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
+/** How many of `rows` rows tall tiles take, when they and tiles of four behind them leave as few rows empty as possible: 32 = 4 · 5 + 3 · 4. */
+export function tallRows(rows: usize): usize {
+  if (TALL_ROWS === TILE_ROWS) return 0;
+  const tiles = (rows + TALL_ROWS - 1) / TALL_ROWS;
+  return (tiles - min(tiles, tiles * TALL_ROWS - rows)) * TALL_ROWS;
+}
+
+/** Rows that those tiles have. */
+export function tiledRows(rows: usize): usize {
+  const tall = tallRows(rows);
+  return tall + ((rows - tall + TILE_ROWS - 1) & ~(TILE_ROWS - 1));
+}
+
+/* What a tile is, as types, since those are known when it is compiled: its rows, and where b is. */
+type Four = u32;
+type Tall = u64;
+type Sliver = u8;
+type Table = u16;
+type Woven = u32;
+
 /**
- * out (+)= a·b for one tile over k >= 1 steps. Row r of a starts at a + r·aRow and goes on by aStep bytes; b is a sliver.
+ * One tile over k steps: out (+)= start + a·b. Rows of a lie side by side, and go on by aStep bytes. b is a sliver and rows start with 0, or `table` says where in b each step's row is and `bias` what
+ * each row starts with. Woven, the columns take turns with those of `even`, a finished tile.
  */
-export function tile<T>(
+function multiply<T, Rows, Kind>(
   k: usize,
   a: usize,
-  aRow: usize,
   aStep: usize,
   b: usize,
+  table: usize,
+  bias: usize,
+  even: usize,
   out: usize,
   outRow: usize,
   accumulate: bool,
 ): void {
-  let a1 = a + aRow;
-  let a2 = a1 + aRow;
-  let a3 = a2 + aRow;
-  let c00 = v128.splat<T>(0);
+  const high = sizeof<Rows>() === sizeof<Tall>() ? TALL_ROWS : TILE_ROWS;
+  const tabled = sizeof<Kind>() > sizeof<Sliver>();
+  const zero = v128.splat<T>(0);
+  let c00 = tabled ? v128.load_splat<T>(bias) : zero;
+  let c10 = tabled ? v128.load_splat<T>(bias, sizeof<T>()) : zero;
+  let c20 = tabled ? v128.load_splat<T>(bias, 2 * sizeof<T>()) : zero;
+  let c30 = tabled ? v128.load_splat<T>(bias, 3 * sizeof<T>()) : zero;
+  let c40 = tabled && high > 4 ? v128.load_splat<T>(bias, 4 * sizeof<T>()) : zero;
   let c01 = c00;
-  let c10 = c00;
-  let c11 = c00;
-  let c20 = c00;
-  let c21 = c00;
-  let c30 = c00;
-  let c31 = c00;
-  const end = b + k * TILE_BYTES;
-  do {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let v = v128.load_splat<T>(a);
-    c00 = madd<T>(v, b0, c00);
-    c01 = madd<T>(v, b1, c01);
-    v = v128.load_splat<T>(a1);
-    c10 = madd<T>(v, b0, c10);
-    c11 = madd<T>(v, b1, c11);
-    v = v128.load_splat<T>(a2);
-    c20 = madd<T>(v, b0, c20);
-    c21 = madd<T>(v, b1, c21);
-    v = v128.load_splat<T>(a3);
-    c30 = madd<T>(v, b0, c30);
-    c31 = madd<T>(v, b1, c31);
-    a += aStep;
-    a1 += aStep;
-    a2 += aStep;
-    a3 += aStep;
-    b += TILE_BYTES;
-  } while (b < end);
-  storeRow<T>(out, c00, c01, accumulate);
+  let c11 = c10;
+  let c21 = c20;
+  let c31 = c30;
+  let c41 = c40;
+  if (k)
+    do {
+      const from = tabled ? b + load<usize>(table) : b;
+      const b0 = v128.load(from);
+      const b1 = v128.load(from, 16);
+      let v = v128.load_splat<T>(a);
+      c00 = madd<T>(v, b0, c00);
+      c01 = madd<T>(v, b1, c01);
+      v = v128.load_splat<T>(a, 1 * sizeof<T>());
+      c10 = madd<T>(v, b0, c10);
+      c11 = madd<T>(v, b1, c11);
+      if (high > 4 && a === 0) break; // never
+      v = v128.load_splat<T>(a, 2 * sizeof<T>());
+      c20 = madd<T>(v, b0, c20);
+      c21 = madd<T>(v, b1, c21);
+      v = v128.load_splat<T>(a, 3 * sizeof<T>());
+      c30 = madd<T>(v, b0, c30);
+      c31 = madd<T>(v, b1, c31);
+      if (high > 4) {
+        v = v128.load_splat<T>(a, 4 * sizeof<T>());
+        c40 = madd<T>(v, b0, c40);
+        c41 = madd<T>(v, b1, c41);
+      }
+      a += aStep;
+      if (tabled) table += 4;
+      else b += TILE_BYTES;
+    } while (--k);
+  finishRow<T, Kind>(out, even, c00, c01, accumulate);
   out += outRow;
-  storeRow<T>(out, c10, c11, accumulate);
+  finishRow<T, Kind>(out, even + TILE_BYTES, c10, c11, accumulate);
   out += outRow;
-  storeRow<T>(out, c20, c21, accumulate);
+  finishRow<T, Kind>(out, even + 2 * TILE_BYTES, c20, c21, accumulate);
   out += outRow;
-  storeRow<T>(out, c30, c31, accumulate);
+  finishRow<T, Kind>(out, even + 3 * TILE_BYTES, c30, c31, accumulate);
+  if (high > 4) finishRow<T, Kind>(out + outRow, even + 4 * TILE_BYTES, c40, c41, accumulate);
 }
 
-/** The same with a packed: its four rows lie side by side. */
-export function packedTile<T>(k: usize, a: usize, b: usize, out: usize, outRow: usize, accumulate: bool): void {
-  let c00 = v128.splat<T>(0);
-  let c01 = c00;
-  let c10 = c00;
-  let c11 = c00;
-  let c20 = c00;
-  let c21 = c00;
-  let c30 = c00;
-  let c31 = c00;
-  const end = b + k * TILE_BYTES;
-  do {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let v = v128.load_splat<T>(a);
-    c00 = madd<T>(v, b0, c00);
-    c01 = madd<T>(v, b1, c01);
-    v = v128.load_splat<T>(a, sizeof<T>());
-    c10 = madd<T>(v, b0, c10);
-    c11 = madd<T>(v, b1, c11);
-    v = v128.load_splat<T>(a, 2 * sizeof<T>());
-    c20 = madd<T>(v, b0, c20);
-    c21 = madd<T>(v, b1, c21);
-    v = v128.load_splat<T>(a, 3 * sizeof<T>());
-    c30 = madd<T>(v, b0, c30);
-    c31 = madd<T>(v, b1, c31);
-    a += TILE_ROWS * sizeof<T>();
-    b += TILE_BYTES;
-  } while (b < end);
-  storeRow<T>(out, c00, c01, accumulate);
-  out += outRow;
-  storeRow<T>(out, c10, c11, accumulate);
-  out += outRow;
-  storeRow<T>(out, c20, c21, accumulate);
-  out += outRow;
-  storeRow<T>(out, c30, c31, accumulate);
+function finishRow<T, Kind>(out: usize, even: usize, low: v128, high: v128, accumulate: bool): void {
+  if (sizeof<Kind>() === sizeof<Woven>()) weaveRow(out, v128.load(even), v128.load(even, 16), low, high, accumulate);
+  else storeRow<T>(out, low, high, accumulate);
+}
+
+/** out (+)= a·b for one tall tile over k >= 1 steps. Rows of a lie side by side and go on by aStep bytes; b is a sliver. */
+export function tallTile<T>(k: usize, a: usize, aStep: usize, b: usize, out: usize, row: usize, add: bool): void {
+  multiply<T, Tall, Sliver>(k, a, aStep, b, 0, 0, 0, out, row, add);
+}
+
+/** out (+)= a·b for one tile of TALL_ROWS or TILE_ROWS rows; a and b are slivers. */
+export function packedTile<T>(high: usize, k: usize, a: usize, b: usize, out: usize, row: usize, add: bool): void {
+  if (high === TALL_ROWS) multiply<T, Tall, Sliver>(k, a, TALL_ROWS * sizeof<T>(), b, 0, 0, 0, out, row, add);
+  else multiply<T, Four, Sliver>(k, a, TILE_ROWS * sizeof<T>(), b, 0, 0, 0, out, row, add);
+}
+
+/** out (+)= bias + a·b of float32; `table` says where in b each step's row is, and `bias` holds a float32 for each row. */
+export function tableTile(
+  high: usize,
+  k: usize,
+  a: usize,
+  b: usize,
+  table: usize,
+  bias: usize,
+  out: usize,
+  row: usize,
+  add: bool,
+): void {
+  if (high === TALL_ROWS) multiply<f32, Tall, Table>(k, a, TALL_ROWS * 4, b, table, bias, 0, out, row, add);
+  else multiply<f32, Four, Table>(k, a, TILE_ROWS * 4, b, table, bias, 0, out, row, add);
+}
+
+/** The same of odd columns, which take turns with those of a finished tile, `even`: 16 columns of outputs. */
+export function wovenTile(
+  high: usize,
+  k: usize,
+  a: usize,
+  b: usize,
+  table: usize,
+  bias: usize,
+  even: usize,
+  out: usize,
+  row: usize,
+  add: bool,
+): void {
+  if (high === TALL_ROWS) multiply<f32, Tall, Woven>(k, a, TALL_ROWS * 4, b, table, bias, even, out, row, add);
+  else multiply<f32, Four, Woven>(k, a, TILE_ROWS * 4, b, table, bias, even, out, row, add);
+}
+
+/** Eight even and eight odd columns of a row, written or added by turns. */
+function weaveRow(out: usize, even: v128, even2: v128, odd: v128, odd2: v128, accumulate: bool): void {
+  storeRow<f32>(out, v128.shuffle<f32>(even, odd, 0, 4, 1, 5), v128.shuffle<f32>(even, odd, 2, 6, 3, 7), accumulate);
+  const low = v128.shuffle<f32>(even2, odd2, 0, 4, 1, 5);
+  storeRow<f32>(out + 32, low, v128.shuffle<f32>(even2, odd2, 2, 6, 3, 7), accumulate);
 }
 
 /** One row of a tile, written or added. */
@@ -134,81 +189,6 @@ export function storeCorner<T>(
     from += TILE_BYTES;
     out += outRow;
   }
-}
-
-/**
- * Packs `count` lanes (rows of a or columns of b) over k steps into slivers of `width` lanes, zeros behind the last. Strides are in bytes.
- */
-export function pack<T>(out: usize, x: usize, lane: usize, step: usize, count: usize, k: usize, width: usize): void {
-  const perVector: usize = 16 / sizeof<T>();
-  const rowBytes: usize = width * sizeof<T>();
-  for (let first: usize = 0; first < count; first += width) {
-    if (rowBytes === TILE_BYTES && lane === sizeof<T>() && first + width <= count) {
-      packRows(out, x + first * lane, step, k);
-      out += rowBytes * k;
-      continue;
-    }
-    for (let half: usize = 0; half < width; half += perVector) {
-      const from = first + half;
-      const valid = from < count ? min(perVector, count - from) : 0;
-      packVector<T>(out + half * sizeof<T>(), rowBytes, x + from * lane, lane, step, valid, k);
-    }
-    out += rowBytes * k;
-  }
-}
-
-/** A sliver of b whose columns lie side by side: both vectors of a row together, so that each line of memory is fetched once or twice, not four times. */
-function packRows(out: usize, x: usize, step: usize, k: usize): void {
-  for (const end = out + k * TILE_BYTES; out < end; out += TILE_BYTES) {
-    v128.store(out, v128.load(x));
-    v128.store(out, v128.load(x, 16), 16);
-    x += step;
-  }
-}
-
-/** One vector's lanes of a sliver, of which the first `valid` exist. */
-function packVector<T>(out: usize, outStep: usize, x: usize, lane: usize, step: usize, valid: usize, k: usize): void {
-  const perVector: usize = 16 / sizeof<T>();
-  if (valid === perVector && lane === sizeof<T>()) {
-    for (let i: usize = 0; i < k; i++) {
-      v128.store(out, v128.load(x));
-      x += step;
-      out += outStep;
-    }
-    return;
-  }
-  if (sizeof<T>() === 4 && valid === perVector && step === 4) {
-    const whole = k & ~3;
-    for (let i: usize = 0; i < whole; i += 4) {
-      transpose4(out, outStep, x, lane);
-      x += 16;
-      out += outStep << 2;
-    }
-    k -= whole;
-  }
-  for (let i: usize = 0; i < k; i++) {
-    for (let j: usize = 0; j < perVector; j++) {
-      store<T>(out + j * sizeof<T>(), j < valid ? load<T>(x + j * lane) : <T>0);
-    }
-    x += step;
-    out += outStep;
-  }
-}
-
-/** Transposes 4 × 4 float32. */
-function transpose4(out: usize, outStep: usize, x: usize, lane: usize): void {
-  const x0 = v128.load(x);
-  const x1 = v128.load(x + lane);
-  const x2 = v128.load(x + 2 * lane);
-  const x3 = v128.load(x + 3 * lane);
-  const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
-  const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
-  const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
-  const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-  v128.store(out, v128.shuffle<f64>(low01, low23, 0, 2));
-  v128.store(out + outStep, v128.shuffle<f64>(low01, low23, 1, 3));
-  v128.store(out + 2 * outStep, v128.shuffle<f64>(high01, high23, 0, 2));
-  v128.store(out + 3 * outStep, v128.shuffle<f64>(high01, high23, 1, 3));
 }
 
 /** Sum of a vector's lanes. */

@@ -66,6 +66,27 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
     { inChannels: 7, outChannels: 9, kernelHeight: 1, kernelWidth: 1, strideHeight: 2, strideWidth: 2 },
   ],
   [
+    "1 × 1, stride 2, rows of eight outputs",
+    {
+      ...{ inChannels: 14, outChannels: 23, inHeight: 7, inWidth: 16, kernelHeight: 1, kernelWidth: 1 },
+      ...{ strideHeight: 2, strideWidth: 2 },
+    },
+  ],
+  [
+    "1 × 1, stride 3 across, tiles of five and of four rows",
+    {
+      ...{ inChannels: 32, outChannels: 38, inHeight: 4, inWidth: 28, kernelHeight: 1, kernelWidth: 1 },
+      strideWidth: 3,
+    },
+  ],
+  [
+    "stride 2, rows that end inside a tile",
+    {
+      ...{ inChannels: 18, outChannels: 16, inHeight: 7, inWidth: 42, strideHeight: 2, strideWidth: 2 },
+      ...{ paddingHeight: 1, paddingWidth: 1 },
+    },
+  ],
+  [
     "1 × 1, padded",
     { inChannels: 2, outChannels: 3, kernelHeight: 1, kernelWidth: 1, paddingHeight: 1, paddingWidth: 2 },
   ],

@@ -82,8 +82,7 @@ export function rowConvolutions(wasm: ConvRowsExports, heap: Heap) {
       }
     },
     suitsInputGrad(dtype: FloatDType, s: Conv2dShape): boolean {
-      const taps = s.kernelHeight * s.kernelWidth;
-      return dtype === "float32" && s.strideWidth === 2 && s.inWidth > 1 && taps > 1 && taps <= MOST_TAPS;
+      return dtype === "float32" && s.strideWidth === 2 && s.inWidth > 1 && s.kernelHeight * s.kernelWidth <= MOST_TAPS;
     },
     /** For each phase of the stride down a convolution of g, of which the input's channels are the rows; both phases across at once. */
     inputGrad(s: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void {
