@@ -4,7 +4,7 @@
  */
 import { madd, storeRow, TILE_BYTES, TILE_ROWS } from "./tile";
 
-/** Rows of the taller register tile; see tall-tile.ts. */
+/** Rows of the taller register tile; see tile.ts. */
 const TALL: usize = 5;
 
 /** out (+)= `count` tiles times a sliver of eight output channels, over `channels` of one block. Up to three tiles behind the last are read and written. */
@@ -32,7 +32,7 @@ export function multiplyTiles<T>(
 
 /*
  * The loop over tiles is in here, since with 16 channels a call takes a tenth of the time: five rows run at 57 GFLOP/s in the first cache, with 16 channels and with 32, tiles of four
- * rows at 53. The branch that is never taken is V8's, as in tall-tile.ts; six rows run at 40 to 47.
+ * rows at 53. The branch that is never taken is V8's, as in tile.ts; six rows run at 40 to 47.
  */
 function fives<T>(
   count: usize,

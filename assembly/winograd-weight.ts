@@ -162,7 +162,7 @@ function transformGradient(
 }
 
 /**
- * sums (6 channels × 8 output channels) += Σ over tiles, whose channels lie side by side. Twelve accumulators need the branch that is never taken, as in tall-tile.ts, and behind
+ * sums (6 channels × 8 output channels) += Σ over tiles, whose channels lie side by side. Twelve accumulators need the branch that is never taken, as in tile.ts, and behind
  * the first row: 62 GFLOP/s, of four rows 54.
  */
 function sumSix(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): void {
