@@ -87,7 +87,8 @@ const EXP = memory.data<f32>([
   0.0013926177501010365, 0.00836317418011074, 0.041666554653757494, 0.16666577018959405, 0.5,
 ]);
 
-/** e^x of four float32, within 1 unit in the last place, denormal results included. */
+/** e^x of four float32, within 1 unit in the last place, denormal results included. V8 inlines no WebAssembly functions, and the call would take a sixth of its time. */
+@inline
 export function exp(x: v128): v128 {
   // Beyond these limits the result is 0 or infinity. pmax and pmin keep a NaN in their first operand.
   x = f32x4.pmin(f32x4.pmax(x, splat32(EXP_LOWEST_F32)), splat32(EXP_HIGHEST_F32));
