@@ -125,7 +125,8 @@ export function outer(a: Tensor, b: Tensor): Tensor {
 /** x·weightᵀ + bias of a matrix: the bias is laid out first, and the product added to it. */
 function affine(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const dtype = checkDTypes(x, weight);
-  const [m, k] = x.shape;
+  const m = x.shape[0];
+  const k = x.shape[1];
   const n = weight.shape[0];
   const out = detachedCopy(aliasOf(bias, [m, n], [0, bias.strides[0]]));
   backend().gemm(
@@ -174,7 +175,8 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor 
       "use matmul() for a vector",
     );
   }
-  const [n, k] = weight.shape;
+  const n = weight.shape[0];
+  const k = weight.shape[1];
   const lead = x.shape.slice(0, -1);
   const rows = numelOf(lead);
   if (x.ndim === 0) throw new ShapeError("both arguments to linear need to be at least 1D, but they are 0D and 2D");

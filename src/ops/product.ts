@@ -47,16 +47,16 @@ function foldBatch(x: Tensor, batch: Shape): { data: Tensor; stride: number } {
  */
 export function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
   const dtype = checkDTypes(a, b);
-  const [m, k] = matrixOf(a, transposeA);
-  const [k2, n] = matrixOf(b, transposeB);
   const isPlain = a.ndim === 2 && b.ndim === 2;
   const batch = isPlain ? [] : broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  if (k !== k2) throw sizesDiffer([m, k], [k2, n]);
+  const { rows: m, columns: k } = matrixOf(a, transposeA);
+  const { rows, columns: n } = matrixOf(b, transposeB);
+  if (k !== rows) throw sizesDiffer([m, k], [rows, n]);
   const left = isPlain ? { data: a, stride: 0 } : foldBatch(a, batch);
   const right = isPlain ? { data: b, stride: 0 } : foldBatch(b, batch);
-  const out = emptyTensor([...batch, m, n], dtype);
-  const [aRow, aColumn] = stridesOf(left.data, transposeA);
-  const [bRow, bColumn] = stridesOf(right.data, transposeB);
+  const out = emptyTensor(isPlain ? [m, n] : [...batch, m, n], dtype);
+  const one = matrixOf(left.data, transposeA);
+  const other = matrixOf(right.data, transposeB);
   backend().gemm(
     dtype,
     {
@@ -64,8 +64,8 @@ export function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: b
       m,
       n,
       k,
-      aStrides: [left.stride, aRow, aColumn],
-      bStrides: [right.stride, bRow, bColumn],
+      aStrides: [left.stride, one.row, one.column],
+      bStrides: [right.stride, other.row, other.column],
       outStrides: [m * n, n],
       accumulate: false,
     },
@@ -93,14 +93,11 @@ export function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: b
   );
 }
 
-function matrixOf(x: Tensor, transposed: boolean): [rows: number, columns: number] {
-  const [rows, columns] = [x.shape[x.ndim - 2], x.shape[x.ndim - 1]];
-  return transposed ? [columns, rows] : [rows, columns];
-}
-
-function stridesOf(x: Tensor, transposed: boolean): [row: number, column: number] {
-  const [row, column] = [x.strides[x.ndim - 2], x.strides[x.ndim - 1]];
-  return transposed ? [column, row] : [row, column];
+/** Sizes of the last two dimensions, and the strides along them; transposing swaps both. */
+function matrixOf({ shape, strides }: Tensor, transposed: boolean) {
+  const c = shape.length - (transposed ? 2 : 1);
+  const r = shape.length - (transposed ? 1 : 2);
+  return { rows: shape[r], columns: shape[c], row: strides[r], column: strides[c] };
 }
 
 /** PyTorch's error for matrices that do not go together. */

@@ -56,21 +56,21 @@ export interface LinearExports extends ConvExports {
 export function linearKernels(wasm: LinearExports, heap: Heap, reference: LinearKernels): LinearKernels {
   return {
     gemm(dtype, shape, out, a, b) {
-      const { batch, m, n, k, accumulate } = shape;
+      const { batch, m, n, k, accumulate, aStrides, bStrides, outStrides } = shape;
       if (m === 0 || n === 0) return;
-      const [aBatch, aRow, aColumn] = shape.aStrides;
-      const [bBatch, bRow, bColumn] = shape.bStrides;
-      const [outBatch, outRow] = shape.outStrides;
+      const outRow = outStrides[1];
+      const aRow = aStrides[1];
+      const aColumn = aStrides[2];
+      const bRow = bStrides[1];
+      const bColumn = bStrides[2];
       const itemBytes = dtype === "float32" ? 4 : 8;
       const kernel = dtype === "float32" ? wasm.gemmF32 : wasm.gemmF64;
       const byVector = dtype === "float32" ? wasm.matrixVectorF32 : wasm.matrixVectorF64;
       const scratch = heap.alloc(wasm.gemmScratch(n, k, itemBytes));
       for (let z = 0; z < batch; z++) {
-        const [to, left, right] = [
-          out + z * outBatch * itemBytes,
-          a + z * aBatch * itemBytes,
-          b + z * bBatch * itemBytes,
-        ];
+        const to = out + z * outStrides[0] * itemBytes;
+        const left = a + z * aStrides[0] * itemBytes;
+        const right = b + z * bStrides[0] * itemBytes;
         if (n === 1) byVector(m, k, to, outRow, left, aRow, aColumn, right, bRow, accumulate);
         else if (m === 1) byVector(n, k, to, 1, right, bColumn, bRow, left, aColumn, accumulate);
         else kernel(m, n, k, to, outRow, left, aRow, aColumn, right, bRow, bColumn, accumulate, scratch);
