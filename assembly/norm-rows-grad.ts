@@ -1,10 +1,11 @@
 /* The gradient of normalization by rows, see norm-rows.ts. */
-import { addBlock, addColumns, addLines, BLOCK_ROWS, LINE_ROWS, sumTogether, weightedSums } from "./row-grad-sums";
-import { addGradSums, nmadd } from "./rows";
+import { affineGradRow, gradOfRowsTogether, weightedGradRow } from "./row-grad-along";
+import { addBlock, addColumns, BLOCK_ROWS, weightedSums } from "./row-grad-sums";
+import { addGradSums } from "./rows";
 
 /**
  * gx = (h − Σh / length − (x − mean)·invstd²·Σh(x − mean) / length)·invstd with h = g·weight, for rows number `from` up to `to`. `sums` takes the parameters'
- * gradients: a float64 of every bias and then of every weight; with inner = 1 it may be 0. `scratch` holds two float64, BLOCK_ROWS of T, and from 128 bytes on two lines of T.
+ * gradients: a float64 of every bias and then of every weight; with inner = 1 it may be 0. `scratch` holds 128 bytes and two lines of T.
  */
 function gradOfRows<T>(
   gx: usize,
@@ -27,10 +28,16 @@ function gradOfRows<T>(
   const weights = groups * channels;
   const weightSums = sums + weights * 8;
   if (sums) memory.fill(sums, 0, weights * 16);
-  const together = gx && sums && weight && groups === 1 && inner === 1;
   g += from * length * size;
   x += from * length * size;
   if (gx) gx += from * length * size;
+  if (gx && sums && weight && groups === 1 && inner === 1 && length * size >= 16) {
+    const m = mean ? mean + from * size : 0;
+    const lost = rest + from * size;
+    const scale = invstd + from * size;
+    gradOfRowsTogether<T>(gx, g, x, to - from, length, m, lost, scale, weight, sums, scratch + 128);
+    return;
+  }
   for (let r = from; r < to; r++) {
     const first = (r % groups) * channels;
     const m = mean ? load<T>(mean + r * size) : <T>0;
@@ -41,15 +48,9 @@ function gradOfRows<T>(
     store<f64>(scratch, 0, 8);
     if (inner === 1) {
       const shift = <T>(lost * <f64>scale);
-      if (together) {
-        const lines = scratch + 128;
-        const n = (r - from) % LINE_ROWS;
-        if (n === 0) memory.fill(lines, 0, 2 * length * size);
-        sumTogether<T>(scratch, lines, g, x, length, m, scale, shift, w);
-        if (n === LINE_ROWS - 1 || r === to - 1) addLines<T>(sums, lines, 2 * length);
-      } else if (gx) weightedSums<T>(scratch, g, x, length, m, w);
+      if (gx) weightedSums<T>(scratch, g, x, length, m, w);
       if (sums && groups > 1) addColumns<T>(sums + first * 8, weightSums + first * 8, g, x, length, m, scale, shift);
-      if (sums && groups === 1 && !together) {
+      if (sums && groups === 1) {
         // Rows of one block are in the first cache when their columns are walked down.
         const n = (r - from) % BLOCK_ROWS;
         store<T>(scratch + 16 + n * size, shift);
@@ -85,11 +86,16 @@ function gradOfRows<T>(
       const product = load<f64>(scratch, 8) - (inner === 1 ? lost * sum : 0);
       const k = <T>((product / count) * <f64>scale * <f64>scale);
       const hMean = mean ? <T>(sum / count - lost * <f64>k) : <T>0;
-      if (inner === 1) gradRowBy<T>(gx, g, x, length, hMean, m, k, scale, w);
+      const slope = <T>(-k * scale);
+      const level = <T>(-hMean * scale);
+      if (inner === 1 && w) weightedGradRow<T>(gx, g, x, length, m, scale, slope, level, w);
       else {
-        for (let c: usize = 0; c < channels; c++) {
-          const row = c * inner * size;
-          gradRowOf<T>(gx + row, g + row, x + row, inner, hMean, m, k, scale, w ? load<T>(w + c * size) : <T>1);
+        const runs = w ? channels : 1;
+        const run = length / runs;
+        for (let c: usize = 0; c < runs; c++) {
+          const row = c * run * size;
+          const a = w ? <T>(scale * load<T>(w + c * size)) : scale;
+          affineGradRow<T>(gx + row, g + row, x + row, run, m, a, slope, level);
         }
       }
       gx += length * size;
@@ -139,53 +145,6 @@ function addChannel<T>(
   store<f64>(row, load<f64>(row, 8) + moment * <f64>weight, 8);
   store<f64>(biasSum, bias + sum);
   store<f64>(weightSum, product + moment * <f64>scale);
-}
-
-/** gx = (g·weight − hMean − (x − mean)·k)·scale, one weight */
-function gradRowOf<T>(gx: usize, g: usize, x: usize, n: usize, hMean: T, mean: T, k: T, scale: T, weight: T): void {
-  const end = x + n * sizeof<T>();
-  const vh = v128.splat<T>(hMean);
-  const vm = v128.splat<T>(mean);
-  const vk = v128.splat<T>(k);
-  const vs = v128.splat<T>(scale);
-  const vw = v128.splat<T>(weight);
-  for (; x + 16 <= end; x += 16) {
-    const h = v128.sub<T>(v128.mul<T>(v128.load(g), vw), vh);
-    const d = v128.mul<T>(v128.sub<T>(v128.load(x), vm), vk);
-    v128.store(gx, v128.mul<T>(v128.sub<T>(h, d), vs));
-    g += 16;
-    gx += 16;
-  }
-  for (; x < end; x += sizeof<T>()) {
-    const h = <T>(<T>(load<T>(g) * weight) - hMean);
-    const d = <T>(<T>(load<T>(x) - mean) * k);
-    store<T>(gx, <T>(<T>(h - d) * scale));
-    g += sizeof<T>();
-    gx += sizeof<T>();
-  }
-}
-
-/** The same with the weights along the row. */
-function gradRowBy<T>(gx: usize, g: usize, x: usize, n: usize, hMean: T, mean: T, k: T, scale: T, weight: usize): void {
-  if (!weight) {
-    gradRowOf<T>(gx, g, x, n, hMean, mean, k, scale, 1);
-    return;
-  }
-  const bytes = n * sizeof<T>();
-  const vh = v128.splat<T>(hMean);
-  const vm = v128.splat<T>(mean);
-  const vk = v128.splat<T>(k);
-  const vs = v128.splat<T>(scale);
-  let at: usize = 0;
-  for (; at + 16 <= bytes; at += 16) {
-    const h = v128.sub<T>(v128.mul<T>(v128.load(g + at), v128.load(weight + at)), vh);
-    v128.store(gx + at, v128.mul<T>(nmadd<T>(v128.sub<T>(v128.load(x + at), vm), vk, h), vs));
-  }
-  for (; at < bytes; at += sizeof<T>()) {
-    const h = <T>(<T>(load<T>(g + at) * load<T>(weight + at)) - hMean);
-    const d = <T>(<T>(load<T>(x + at) - mean) * k);
-    store<T>(gx + at, <T>(<T>(h - d) * scale));
-  }
 }
 
 /** The gradient by rows, in parts of `perPart` rows with sums of their own, one behind the other; `parts` of them from number `first` on. */

@@ -43,88 +43,11 @@ export function weightedSums<T>(sums: usize, g: usize, x: usize, n: usize, mean:
   store<f64>(sums, product, 8);
 }
 
-/** Rows whose columns' gradients are summed in T, in lines that stay in the cache. */
-export const LINE_ROWS: usize = 32;
-
-/** weightedSums, and g and g·((x − mean)·scale − shift) added to two lines of n. */
-export function sumTogether<T>(
-  sums: usize,
-  lines: usize,
-  g: usize,
-  x: usize,
-  n: usize,
-  mean: T,
-  scale: T,
-  shift: T,
-  weight: usize,
-): void {
-  const bytes = n * sizeof<T>();
-  const second = lines + bytes;
-  const vm = v128.splat<T>(mean);
-  const va = v128.splat<T>(scale);
-  const vt = v128.splat<T>(-shift);
-  let sum: f64 = 0;
-  let product: f64 = 0;
-  let at: usize = 0;
-  while (at + 16 <= bytes) {
-    const stop = min(bytes, at + LANE_BYTES);
-    let s0 = v128.splat<T>(0);
-    let s1 = s0;
-    let p0 = s0;
-    let p1 = s0;
-    for (; at + 32 <= stop; at += 32) {
-      const g0 = v128.load(g + at);
-      const g1 = v128.load(g + at, 16);
-      const d0 = v128.sub<T>(v128.load(x + at), vm);
-      const d1 = v128.sub<T>(v128.load(x + at, 16), vm);
-      const h0 = v128.mul<T>(g0, v128.load(weight + at));
-      const h1 = v128.mul<T>(g1, v128.load(weight + at, 16));
-      s0 = v128.add<T>(s0, h0);
-      s1 = v128.add<T>(s1, h1);
-      p0 = madd<T>(d0, h0, p0);
-      p1 = madd<T>(d1, h1, p1);
-      v128.store(lines + at, v128.add<T>(v128.load(lines + at), g0));
-      v128.store(lines + at, v128.add<T>(v128.load(lines + at, 16), g1), 16);
-      v128.store(second + at, madd<T>(madd<T>(d0, va, vt), g0, v128.load(second + at)));
-      v128.store(second + at, madd<T>(madd<T>(d1, va, vt), g1, v128.load(second + at, 16)), 16);
-    }
-    for (; at + 16 <= stop; at += 16) {
-      const g0 = v128.load(g + at);
-      const d0 = v128.sub<T>(v128.load(x + at), vm);
-      const h0 = v128.mul<T>(g0, v128.load(weight + at));
-      s0 = v128.add<T>(s0, h0);
-      p0 = madd<T>(d0, h0, p0);
-      v128.store(lines + at, v128.add<T>(v128.load(lines + at), g0));
-      v128.store(second + at, madd<T>(madd<T>(d0, va, vt), g0, v128.load(second + at)));
-    }
-    sum += sumBoth<T>(s0, s1);
-    product += sumBoth<T>(p0, p1);
-  }
-  for (; at < bytes; at += sizeof<T>()) {
-    const v = load<T>(g + at);
-    const d = <T>(load<T>(x + at) - mean);
-    const h = <T>(v * load<T>(weight + at));
-    sum += <f64>h;
-    product += <f64>(<T>(d * h));
-    store<T>(lines + at, <T>(load<T>(lines + at) + v));
-    store<T>(second + at, <T>(load<T>(second + at) + <T>(<T>(<T>(d * scale) - shift) * v)));
-  }
-  store<f64>(sums, sum);
-  store<f64>(sums, product, 8);
-}
-
-/** Adds n values of T to as many float64. */
-export function addLines<T>(sums: usize, lines: usize, n: usize): void {
-  const size: usize = sizeof<T>();
-  let i: usize = 0;
-  for (; i + 16 / size <= n; i += 16 / size) addLanes<T>(sums + i * 8, v128.load(lines + i * size));
-  for (; i < n; i++) store<f64>(sums + i * 8, load<f64>(sums + i * 8) + <f64>load<T>(lines + i * size));
-}
-
 /** Rows whose gradients are summed in T before it goes on in float64. */
 export const BLOCK_ROWS: usize = 8;
 
-function addLanes<T>(sums: usize, v: v128): void {
+/** Adds the lanes of T to as many float64. */
+export function addLanes<T>(sums: usize, v: v128): void {
   if (sizeof<T>() === 8) {
     v128.store(sums, f64x2.add(v128.load(sums), v));
     return;
