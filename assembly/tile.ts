@@ -69,17 +69,17 @@ function multiply<T, Rows, Kind>(
   let c31 = c30;
   let c41 = c40;
   if (k)
-    do {
+    while (true) {
       const from = tabled ? b + load<usize>(table) : b;
       const b0 = v128.load(from);
       const b1 = v128.load(from, 16);
       let v = v128.load_splat<T>(a);
       c00 = madd<T>(v, b0, c00);
       c01 = madd<T>(v, b1, c01);
-      v = v128.load_splat<T>(a, 1 * sizeof<T>());
+      v = v128.load_splat<T>(a, sizeof<T>());
       c10 = madd<T>(v, b0, c10);
       c11 = madd<T>(v, b1, c11);
-      if (high > 4 && a === 0) break; // never
+      if (high > 4 && b === 0) break; // never
       v = v128.load_splat<T>(a, 2 * sizeof<T>());
       c20 = madd<T>(v, b0, c20);
       c21 = madd<T>(v, b1, c21);
@@ -91,10 +91,11 @@ function multiply<T, Rows, Kind>(
         c40 = madd<T>(v, b0, c40);
         c41 = madd<T>(v, b1, c41);
       }
+      if (--k === 0) break;
       a += aStep;
       if (tabled) table += 4;
       else b += TILE_BYTES;
-    } while (--k);
+    }
   finishRow<T, Kind>(out, even, c00, c01, accumulate);
   out += outRow;
   finishRow<T, Kind>(out, even + TILE_BYTES, c10, c11, accumulate);
