@@ -37,13 +37,11 @@ export const OVER_0: f32 = 1 / PRODUCT;
 export const OVER_A: f32 = 1 / (2 * A2 * (A2 - B2));
 export const OVER_B: f32 = 1 / (2 * B2 * (B2 - A2));
 
-// @ts-expect-error: a decorator
 export function scale(f: f32, v: v128): v128 {
   return f32x4.mul(f32x4.splat(f), v);
 }
 
 /** f·v + c */
-// @ts-expect-error: a decorator
 export function times(f: f32, v: v128, c: v128): v128 {
   return madd<f32>(f32x4.splat(f), v, c);
 }
@@ -87,7 +85,6 @@ export function zeroBytes(p: usize): usize {
 }
 
 /** Row `row` of a plane, or zeros outside. */
-// @ts-expect-error: a decorator
 function rowAt(plane: usize, row: i32, height: i32, rowBytes: usize, zeros: usize): usize {
   return <u32>row < <u32>height ? plane + <usize>row * rowBytes : zeros;
 }

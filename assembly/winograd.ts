@@ -83,7 +83,6 @@ export function winogradWeightsBytes(p: usize): usize {
 }
 
 /** G·w for one column: six vectors, `row` bytes apart. */
-// @ts-expect-error: a decorator
 function combineWeights(to: usize, row: usize, w0: v128, w1: v128, w2: v128): void {
   v128.store(to, scale(OVER_0, w0));
   const u = scale(OVER_A, times(A2, w2, w0));
@@ -146,7 +145,6 @@ export function winogradPackF32(p: usize, u: usize, w: usize, outStep: usize, in
 }
 
 /** Aᵀ·m for one column: four vectors, `row` bytes apart, of six. */
-// @ts-expect-error: a decorator
 function combineSums(to: usize, from: usize, place: usize): void {
   const m0 = v128.load(from);
   from += place;
