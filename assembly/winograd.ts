@@ -3,7 +3,19 @@
  * is a product [tiles × channels]·[channels × output channels] of its own; its sums are transformed back into tiles of 4×4 outputs. Rows of tiles are done a block at a time,
  * so that all of it stays in the second cache. The gradient of the input is the same with the weights turned round.
  */
-import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
+import {
+  BATCH,
+  CHANNELS,
+  get,
+  IN_HEIGHT,
+  IN_IMAGE,
+  IN_WIDTH,
+  OUT_CHANNELS,
+  OUT_HEIGHT,
+  OUT_IMAGE,
+  OUT_WIDTH,
+  padded,
+} from "./geometry";
 import { loadPart, storePart } from "./scratch";
 import { TILE_BYTES } from "./tile";
 import { multiplyTiles } from "./winograd-product";
@@ -49,11 +61,12 @@ function outBytes(p: usize): usize {
   return padded(get(p, OUT_CHANNELS), 8) * 4;
 }
 
-/** Rows of tiles that are done at once: an eighth of them at most, so that threads have something to share. */
+/** Rows of tiles that are done at once: whole images if it can be, and an eighth of all at most, so that threads have something to share. */
 export function winogradRows(p: usize): usize {
   const tiles = min(BLOCK_TILES, BLOCK_BYTES / (PLACES * (padded(get(p, CHANNELS) * 4, tileStep(p)) + outBytes(p))));
   const rows = min(tiles / tilesAcross(p), (get(p, BATCH) * tilesDown(p) + 7) / 8);
-  return max(1, rows);
+  const perImage = tilesDown(p);
+  return max(1, rows > perImage ? rows - (rows % perImage) : rows);
 }
 
 /** Tiles of a block, whole groups of four, and an odd number of groups: 128 tiles would lie multiples of 4 KiB apart, which costs 2 %. */
@@ -250,6 +263,21 @@ function writeRow(
   }
 }
 
+/** Bytes of rows of tiles that are whole images side by side, otherwise 0. */
+function imageBytes(p: usize, rows: usize, isOutput: bool): usize {
+  const image = get(p, isOutput ? OUT_IMAGE : IN_IMAGE);
+  const size = isOutput
+    ? get(p, OUT_CHANNELS) * get(p, OUT_HEIGHT) * get(p, OUT_WIDTH)
+    : get(p, CHANNELS) * get(p, IN_HEIGHT) * get(p, IN_WIDTH);
+  const perImage = tilesDown(p);
+  return image === size && rows % perImage === 0 ? (rows / perImage) * image * 4 : 0;
+}
+
+/** Bytes to touch between two of so many products. */
+function share(bytes: usize, products: usize): usize {
+  return padded((bytes + products - 1) / products, 64);
+}
+
 /** Rows number `first` to first + total of the batch's rows of tiles; `u` are the transformed weights, and `scratch` has winogradScratch bytes. */
 export function winogradF32(
   p: usize,
@@ -277,19 +305,37 @@ export function winogradF32(
   const sums = tiles + PLACES * inPlace;
   const atOnce = winogradRows(p);
   const last = first + total;
+  const products = PLACES * (outRow / TILE_BYTES);
   memory.fill(band, 0, bandBytes(p));
+  let ahead = false;
   for (let start = first; start < last; start += atOnce) {
     const rows = min(atOnce, last - start);
-    touch(p, x, start, rows, false, scratch);
+    if (!ahead) touch(p, x, start, rows, false, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = x + n * get(p, IN_IMAGE) * 4;
       transformInput(p, tiles + r * across * step, step, inPlace, block, image, start + r - n * perImage, band);
     }
     const count = rows * across;
+    // What the next block reads and writes is fetched a few lines at a time while this one is multiplied, which waits for no memory: stores into what is overwritten anyway do not hold up what follows.
+    const next = start + rows;
+    const nextRows = next % perImage ? 0 : min(atOnce, last - next);
+    let xAt = x + (next / perImage) * get(p, IN_IMAGE) * 4;
+    let outAt = out + (next / perImage) * get(p, OUT_IMAGE) * 4;
+    const xEnd = xAt + imageBytes(p, nextRows, false);
+    const outEnd = outAt + imageBytes(p, nextRows, true);
+    const xShare = share(xEnd - xAt, products);
+    const outShare = share(outEnd - outAt, products);
+    const wasAhead = ahead;
+    ahead = xEnd > xAt && outEnd > outAt;
+    let all: u32 = 0;
     for (let i: usize = 0; i < PLACES; i++) {
       let weights = u + i * weightsStep;
       for (let k: usize = 0; k < outRow; k += TILE_BYTES) {
+        if (ahead) {
+          for (const stop = min(xEnd, xAt + xShare); xAt < stop; xAt += 64) all |= load<u32>(xAt);
+          for (const stop = min(outEnd, outAt + outShare); outAt < stop; outAt += 64) store<u32>(outAt, 0);
+        }
         let from = tiles + i * inPlace;
         const to = sums + i * outPlace + k;
         for (let c: usize = 0; c < channels; c += together) {
@@ -301,7 +347,8 @@ export function winogradF32(
         }
       }
     }
-    touch(p, out, start, rows, true, scratch);
+    store<u32>(scratch, all); // or nothing would be read
+    if (!wasAhead) touch(p, out, start, rows, true, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = out + n * get(p, OUT_IMAGE) * 4;
