@@ -19,6 +19,9 @@ const SHAPES: readonly (readonly [number, number, number, number, number, number
   [2, 48, 16, 12, 36, 1, 2],
   [5, 64, 7, 8, 33, 1, 1],
   [1, 20, 9, 4, 130, 2, 1],
+  // Blocks of whole images and of enough tiles for register tiles of five: 18 with 16 channels, 25 with more.
+  [16, 16, 12, 12, 16, 1, 1],
+  [8, 20, 20, 20, 17, 1, 1],
 ];
 
 function shapeOf([batch, inChannels, height, width, outChannels, padding, groups]: (typeof SHAPES)[number]) {
@@ -64,7 +67,8 @@ describe.skipIf(!simd)("Winograd's algorithm", () => {
     for (let pass = 0; pass < 3; pass++) {
       // Two to four times the error of plain sums, which grows with the root of the number of channels; a wrong constant gives 1e-3 or more.
       expect(error(got[pass], expected[pass])).toBeLessThan(1.5e-6);
-      expect(error(plain[pass], expected[pass])).toBeLessThan(4e-7);
+      // The plain sums of the weights' gradient go over up to 3200 places, whose error is 4.9e-7; those of other passes and shapes stay below 4e-7.
+      expect(error(plain[pass], expected[pass])).toBeLessThan(6e-7);
     }
     // If both were one path, nothing above would be about Winograd's algorithm.
     for (const pass of [0, 1, 2]) expect(got[pass]).not.toEqual(plain[pass]);
