@@ -50,8 +50,8 @@ function latestFirst(roots: readonly GradFn[]): GradFn[] {
 /** Leaves that somebody waits for (registerPostAccumulateGradHook), by the number of the function before which their gradient is complete. */
 function awaitedLeaves(functions: readonly GradFn[]): ReadonlyMap<number, readonly Tensor[]> {
   const last = new Map<Tensor, number>();
-  for (const [at, fn] of functions.entries()) {
-    for (const input of fn.inputs) if (input?.accumulatedHooks?.length) last.set(input, at + 1);
+  for (let at = 0; at < functions.length; at++) {
+    for (const input of functions[at].inputs) if (input?.accumulatedHooks?.length) last.set(input, at + 1);
   }
   const found = new Map<number, Tensor[]>();
   for (const [leaf, at] of last) found.set(at, [...(found.get(at) ?? []), leaf]);
@@ -78,7 +78,6 @@ function leadingTo(wanted: ReadonlySet<Tensor>, functions: readonly GradFn[]): R
 class Flow {
   readonly toFunctions = new Map<GradFn, Tensor>();
   readonly toLeaves = new Map<Tensor, Tensor>();
-  private readonly uses = new Map<Storage, number>();
   private readonly foreign = new Set<Storage>();
 
   constructor(
@@ -138,26 +137,21 @@ class Flow {
   }
 
   hold(gradient: Tensor): void {
-    this.uses.set(gradient.storage, (this.uses.get(gradient.storage) ?? 0) + 1);
+    gradient.storage.holds++;
   }
 
   /** The gradient has been used: its memory goes back at once, still hot, unless another one shares it. */
   drop(gradient: Tensor): void {
-    const left = (this.uses.get(gradient.storage) ?? 1) - 1;
-    if (left > 0) {
-      this.uses.set(gradient.storage, left);
-      return;
-    }
-    this.uses.delete(gradient.storage);
+    gradient.storage.holds--;
     this.discardUnheld(gradient);
   }
 
   private discardUnheld(gradient: Tensor): void {
-    if (!this.createGraph && !this.uses.has(gradient.storage) && this.isOwn(gradient)) gradient.storage.release();
+    if (!this.createGraph && gradient.storage.holds === 0 && this.isOwn(gradient)) gradient.storage.release();
   }
 
   isShared(gradient: Tensor): boolean {
-    return (this.uses.get(gradient.storage) ?? 0) > 1;
+    return gradient.storage.holds > 1;
   }
 }
 
@@ -271,8 +265,9 @@ function run(
     flow.drop(arrived);
   };
   const awaited = awaitedLeaves(functions);
-  for (const [at, fn] of functions.entries()) {
-    for (const leaf of awaited.get(at) ?? []) deliver(leaf);
+  for (let at = 0; at < functions.length; at++) {
+    const fn = functions[at];
+    awaited.get(at)?.forEach(deliver);
     const arrived = flow.toFunctions.get(fn);
     if (!arrived) continue;
     flow.toFunctions.delete(fn);
@@ -289,10 +284,12 @@ function run(
     }
     if (!onTheWay || onTheWay.has(fn)) {
       const results = fn.backward(gradient);
-      fn.inputs.forEach((input, i) => {
+      const { inputs } = fn;
+      for (let i = 0; i < inputs.length; i++) {
+        const input = inputs[i];
         const result = results[i];
         if (input && result) flow.add(input, result);
-      });
+      }
       if (!retainGraph) fn.release();
     }
     if (gradient !== arrived) flow.drop(gradient);
@@ -314,7 +311,7 @@ export function afterBackward(callback: () => void): void {
 
 function accumulateAndTell(leaf: Tensor, gradient: Tensor, flow: Flow, createGraph: boolean): void {
   accumulate(leaf, gradient, flow, createGraph);
-  for (const hook of [...(leaf.accumulatedHooks ?? [])]) hook();
+  if (leaf.accumulatedHooks) for (const hook of [...leaf.accumulatedHooks]) hook();
 }
 
 /**

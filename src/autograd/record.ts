@@ -1,4 +1,3 @@
-import type { Storage } from "../tensor/memory.ts";
 import type { GradFn, GradHook, Tensor } from "../tensor/tensor.ts";
 import { AutogradError } from "../util/errors.ts";
 import { isGradEnabled } from "./mode.ts";
@@ -8,11 +7,17 @@ let sequence = 0;
 
 type Backward = (gradient: Tensor, needs: readonly boolean[]) => (Tensor | null)[];
 
+const forgotten: Backward = () => [];
+
+function versionOf({ storage }: Tensor): number {
+  return storage.version;
+}
+
 class RecordedFunction implements GradFn {
   readonly sequence = sequence++;
   readonly output: { retained: Tensor | null; hooks: GradHook[] | null } = { retained: null, hooks: null };
   private readonly versions: number[];
-  private saved: readonly Storage[] | null;
+  private saved: readonly Tensor[] | null;
 
   constructor(
     readonly name: string,
@@ -21,8 +26,8 @@ class RecordedFunction implements GradFn {
     saved: readonly Tensor[],
     private own: readonly Tensor[],
   ) {
-    this.saved = saved.map((tensor) => tensor.storage);
-    this.versions = this.saved.map((storage) => storage.version);
+    this.saved = saved;
+    this.versions = saved.map(versionOf);
   }
 
   backward(gradient: Tensor): (Tensor | null)[] {
@@ -34,10 +39,10 @@ class RecordedFunction implements GradFn {
       );
     }
     for (let i = 0; i < saved.length; i++) {
-      if (saved[i].version !== this.versions[i]) {
+      if (versionOf(saved[i]) !== this.versions[i]) {
         throw new AutogradError(
           `one of the variables needed for gradient computation has been modified by an inplace operation: ${this.name} saved it ` +
-            `at version ${this.versions[i]}, it is at version ${saved[i].version}`,
+            `at version ${this.versions[i]}, it is at version ${versionOf(saved[i])}`,
           "use the operation that returns a new tensor, or clone() before changing it",
         );
       }
@@ -52,12 +57,16 @@ class RecordedFunction implements GradFn {
     for (const tensor of this.own) tensor.storage.release();
     this.own = [];
     this.saved = null;
-    this.compute = () => [];
+    this.compute = forgotten;
   }
 }
 
 /** Whether anything computed from these has to be recorded. */
 export function needsGrad(...inputs: readonly (Tensor | null | undefined)[]): boolean {
+  return anyNeedsGrad(inputs);
+}
+
+function anyNeedsGrad(inputs: readonly (Tensor | null | undefined)[]): boolean {
   if (!isGradEnabled()) return false;
   for (const input of inputs) if (input?.requiresGrad) return true;
   return false;
@@ -85,7 +94,7 @@ export function record(
   attributes?: Attributes,
 ): Tensor {
   report(name, output, inputs, attributes);
-  if (!needsGrad(...inputs)) {
+  if (!anyNeedsGrad(inputs)) {
     for (const tensor of own) tensor.storage.release();
     return output;
   }

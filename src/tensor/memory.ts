@@ -137,6 +137,8 @@ function watchLater(storage: Storage): void {
 export class Storage {
   /** counts in-place changes, so that backward notices a saved tensor that is no longer what it was */
   version = 0;
+  /** gradients in it that a backward has on their way */
+  holds = 0;
   /** the order in which storages were made */
   readonly born: number;
   private readonly allocation: Allocation;
