@@ -2,7 +2,7 @@
  * Normalization by channels whose statistics are not this array's alone, see norm.ts: between the sums and what is written from them lies an exchange with other ranks, so each
  * is one walk over the array in the order of memory.
  */
-import { columnGradRow, columnScaleRow } from "./columns";
+import { columnGradRow, columnScaleRow } from "./column-rows";
 import { axpy } from "./elementwise";
 import { scaleRow } from "./exact";
 import { HEAD } from "./norm";

@@ -2,7 +2,8 @@
  * The gradient of normalization by channels, see norm.ts: sums over a group of channels, then gx of the group while g and x are in cache, and in the same loop the sums of
  * the next group.
  */
-import { columnGradRow, columnGradSums, columnScaleRow } from "./columns";
+import { columnGradRow, columnGradRows, columnScaleRow, ROWS_TOGETHER } from "./column-rows";
+import { columnGradSums } from "./columns";
 import { unaryGrad } from "./gradient";
 import { channelsTogether, HEAD } from "./norm";
 import { addGradSums, gradRow, gradRowAndSums, scaleGradRow } from "./rows";
@@ -88,7 +89,11 @@ export function normalizeByChannelGrad<T>(
       // The rows that were summed last are still in cache: gx goes backwards, the sums of the next group forwards.
       const r = end - (o + 1) * stride;
       if (columns) {
-        if (batchStatistics) columnGradRow<T>(gx + r, h + r, x + r, channels, gMeans, mean, ks, scales);
+        if (batchStatistics && outer - o >= ROWS_TOGETHER) {
+          o += ROWS_TOGETHER - 1;
+          const i = end - (o + 1) * stride;
+          columnGradRows<T>(gx + i, h + i, x + i, channels, stride, gMeans, mean, ks, scales);
+        } else if (batchStatistics) columnGradRow<T>(gx + r, h + r, x + r, channels, gMeans, mean, ks, scales);
         else columnScaleRow<T>(gx + r, h + r, channels, scales);
         continue;
       }
