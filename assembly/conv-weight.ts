@@ -239,29 +239,32 @@ function sumGroups<T>(
   }
 }
 
-/** Adds the groups' sums, in their order, and writes the gradient. */
-function finish<T>(p: usize, gw: usize, sums: usize, groups: usize): void {
+/** Adds the groups' sums, in their order, and writes the gradient: `total` rows of (channel, tap) from number `first` on. */
+function finish<T>(p: usize, gw: usize, sums: usize, groups: usize, first: usize, total: usize): void {
   const bytes = convWeightSums(p, sizeof<T>());
   const outChannels = get(p, OUT_CHANNELS);
+  const rowBytes = padded(outChannels, TILE_BYTES / sizeof<T>()) * sizeof<T>();
+  const begin = sums + first * rowBytes;
+  const end = begin + total * rowBytes;
   for (let i: usize = 1; i < groups; i++) {
     const from = i * bytes;
-    for (let at = sums; at < sums + bytes; at += 16) {
+    for (let at = begin; at < end; at += 16) {
       v128.store(at, v128.add<T>(v128.load(at), v128.load(at + from)));
     }
   }
   const rows = get(p, CHANNELS) * get(p, KERNEL_HEIGHT) * get(p, KERNEL_WIDTH);
-  transpose<T>(gw, sums, rows, outChannels, padded(outChannels, TILE_BYTES / sizeof<T>()) * sizeof<T>());
+  transpose<T>(gw + first * sizeof<T>(), rows, begin, total, outChannels, rowBytes);
 }
 
-/** Writes rows × columns the other way round; `width` columns at a time, so that every line of memory is touched once. */
-function transpose<T>(out: usize, x: usize, rows: usize, columns: usize, rowBytes: usize): void {
+/** Writes rows × columns the other way round, columns `outRow` elements apart; `width` columns at a time, so that every line of memory is touched once. */
+function transpose<T>(out: usize, outRow: usize, x: usize, rows: usize, columns: usize, rowBytes: usize): void {
   const size: usize = sizeof<T>();
   const width: usize = 64 / size;
   for (let c0: usize = 0; c0 < columns; c0 += width) {
     const last = min(columns, c0 + width);
     for (let r: usize = 0; r < rows; r++) {
       const from = x + r * rowBytes;
-      for (let c = c0; c < last; c++) store<T>(out + (c * rows + r) * size, load<T>(from + c * size));
+      for (let c = c0; c < last; c++) store<T>(out + (c * outRow + r) * size, load<T>(from + c * size));
     }
   }
 }
@@ -293,11 +296,11 @@ export function convWeightGradF64(
   sumGroups<f64>(p, sums, g, x, first, groups, perGroup, scratch);
 }
 
-/** The gradient of the weights of one group of channels. */
-export function convWeightFinishF32(p: usize, gw: usize, sums: usize, groups: usize): void {
-  finish<f32>(p, gw, sums, groups);
+/** The gradient of the weights of one group of channels: `total` of its channels × taps from number `first` on. */
+export function convWeightFinishF32(p: usize, gw: usize, sums: usize, groups: usize, first: usize, total: usize): void {
+  finish<f32>(p, gw, sums, groups, first, total);
 }
 
-export function convWeightFinishF64(p: usize, gw: usize, sums: usize, groups: usize): void {
-  finish<f64>(p, gw, sums, groups);
+export function convWeightFinishF64(p: usize, gw: usize, sums: usize, groups: usize, first: usize, total: usize): void {
+  finish<f64>(p, gw, sums, groups, first, total);
 }

@@ -92,7 +92,7 @@ function weightsPlace(p: usize): usize {
 }
 
 export function winogradWeightsBytes(p: usize): usize {
-  return PLACES * weightsPlace(p) + 288;
+  return PLACES * weightsPlace(p);
 }
 
 /** G·w for one column: six vectors, `row` bytes apart. */
@@ -113,6 +113,7 @@ function combineWeights(to: usize, row: usize, w0: v128, w1: v128, w2: v128): vo
 
 /** One tap of up to four output channels. */
 function loadTap(w: usize, lane: usize, count: usize): v128 {
+  if (count === 0) return f32x4.splat(0);
   let v = v128.load32_zero(w);
   if (count > 1) v = v128.load32_lane(w + lane, v, 1);
   if (count > 2) v = v128.load32_lane(w + 2 * lane, v, 2);
@@ -121,22 +122,31 @@ function loadTap(w: usize, lane: usize, count: usize): v128 {
 }
 
 /**
- * Transforms the weights into `u`, of winogradWeightsBytes bytes. Output channels lie outStep and channels inStep elements apart; `turned` takes the taps from the last to
- * the first.
+ * Transforms the weights of `total` slivers of eight output channels from number `first` on into `u`, of winogradWeightsBytes bytes. Output channels lie outStep and channels
+ * inStep elements apart; `turned` takes the taps from the last to the first, and `columns` has 288 bytes.
  */
-export function winogradPackF32(p: usize, u: usize, w: usize, outStep: usize, inStep: usize, turned: bool): void {
+export function winogradPackF32(
+  p: usize,
+  u: usize,
+  w: usize,
+  outStep: usize,
+  inStep: usize,
+  turned: bool,
+  first: usize,
+  total: usize,
+  columns: usize,
+): void {
   const channels = get(p, CHANNELS);
   const outChannels = get(p, OUT_CHANNELS);
   const sliver = channels * TILE_BYTES;
   const place = weightsPlace(p);
-  const columns = u + PLACES * place;
-  memory.fill(u, 0, PLACES * place);
   outStep *= 4;
   inStep *= 4;
   const tap: isize = turned ? -4 : 4;
   if (turned) w += 32;
-  for (let k: usize = 0; k < outChannels; k += 4) {
-    const count = min(4, outChannels - k);
+  const last = (first + total) * 8;
+  for (let k = first * 8; k < last; k += 4) {
+    const count = k < outChannels ? min<usize>(4, outChannels - k) : 0;
     const to = u + (k / 8) * sliver + (k & 4) * 4;
     for (let c: usize = 0; c < channels; c++) {
       const from = w + k * outStep + c * inStep;

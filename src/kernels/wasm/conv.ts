@@ -6,7 +6,7 @@ import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
 import type { MemoryExports } from "./memory.ts";
 import { ARGUMENTS } from "./module.ts";
-import { type WinogradExports, winogradConvolutions } from "./winograd.ts";
+import { type WeightFinish, type WinogradExports, winogradConvolutions } from "./winograd.ts";
 
 type Bytes = (p: Pointer, itemBytes: number) => number;
 type Pack = (p: Pointer, weights: Pointer, w: Pointer) => void;
@@ -31,7 +31,6 @@ type WeightGrad = (
   perGroup: number,
   scratch: Pointer,
 ) => void;
-type WeightFinish = (p: Pointer, gw: Pointer, sums: Pointer, groups: number) => void;
 
 /** What assembly/conv.ts and assembly/conv-weight.ts export, and the other ways of convolution; `p` is an argument block. */
 export interface ConvExports
@@ -223,7 +222,7 @@ export function convKernels(
     const [perGroup, groups] = imageGroups(s.batch, s.outHeight * s.outWidth, atOnce);
     const sums = heap.alloc(groups * wasm.convWeightSums(ARGUMENTS, bytes));
     sum(ARGUMENTS, sums, right, left, 0, groups, perGroup, scratch);
-    finish(ARGUMENTS, to, sums, groups);
+    finish(ARGUMENTS, to, sums, groups, 0, channels * s.kernelHeight * s.kernelWidth);
     heap.free(sums);
     heap.free(scratch);
   }

@@ -67,11 +67,12 @@ const convBias = (bytes: number): Split => ({
   },
 });
 
-/** By rows of outputs, in the bands of which the input is copied. */
+/** By rows of outputs, in the bands of which the input is copied; a phase of a stride that no tap meets only writes zeros. */
 const convRows: Split = {
   items: 6,
   work: (args) =>
-    (field(args, 20) * field(args, 4) * (field(args, 40) + field(args, 68)) * Math.max(8, field(args, 28))) / MADDS,
+    field(args, 20) *
+    ((field(args, 4) * (field(args, 40) + field(args, 68)) * Math.max(8, field(args, 28))) / MADDS + field(args, 72)),
   grain: ([p], kernels) => kernels.convRowsAtOnce(p) as number,
   scratch: 7,
   scratchBytes: ([p], kernels) => kernels.convRowsScratch(p) as number,
@@ -93,6 +94,27 @@ const convWeight = (bytes: number): Split => ({
     steps[4] = 1;
   },
 });
+
+/** By channels × taps, whose sums are added and written the other way round. */
+const convWeightFinish: Split = {
+  items: 5,
+  work: (args) => field(args, 20) * (args[3] + 4),
+  grain: () => 16,
+  steps(_args, steps) {
+    steps[4] = 1;
+  },
+};
+
+/** By slivers of output channels, of which each channel takes about 170 ns. */
+const winogradPack: Split = {
+  items: 7,
+  work: (args) => 600 * field(args, 4),
+  scratch: 8,
+  scratchBytes: () => 288,
+  steps(_args, steps) {
+    steps[6] = 1;
+  },
+};
 
 /** By rows of tiles, in the blocks in which they are done. */
 const winograd: Split = {
@@ -149,6 +171,9 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   convBiasF64: convBias(8),
   convWeightGradF32: convWeight(4),
   convWeightGradF64: convWeight(8),
+  convWeightFinishF32: convWeightFinish,
+  convWeightFinishF64: convWeightFinish,
+  winogradPackF32: winogradPack,
   winogradF32: winograd,
   winogradWeightGradF32: winogradWeight,
   depthwiseF32: depthwise(5, 4),

@@ -6,12 +6,31 @@ import type { Heap } from "../heap.ts";
 import { exchanged, geometryOf } from "./conv-geometry.ts";
 import { ARGUMENTS } from "./module.ts";
 
+export type WeightFinish = (
+  p: Pointer,
+  gw: Pointer,
+  sums: Pointer,
+  groups: number,
+  first: number,
+  total: number,
+) => void;
+
 /** What assembly/winograd.ts exports; `p` is an argument block. */
 export interface WinogradExports {
   winogradRows(p: Pointer): number;
   winogradScratch(p: Pointer): number;
   winogradWeightsBytes(p: Pointer): number;
-  winogradPackF32(p: Pointer, u: Pointer, w: Pointer, outStep: number, inStep: number, turned: boolean): void;
+  winogradPackF32(
+    p: Pointer,
+    u: Pointer,
+    w: Pointer,
+    outStep: number,
+    inStep: number,
+    turned: boolean,
+    first: number,
+    total: number,
+    scratch: Pointer,
+  ): void;
   winogradF32(
     p: Pointer,
     out: Pointer,
@@ -34,7 +53,7 @@ export interface WinogradExports {
     scratch: Pointer,
   ): void;
   convWeightSums(p: Pointer, itemBytes: number): number;
-  convWeightFinishF32(p: Pointer, gw: Pointer, sums: Pointer, groups: number): void;
+  convWeightFinishF32: WeightFinish;
 }
 
 /** Groups of rows of tiles that weights' gradients are summed apart in, for threads: no more than this, and of so many tiles at least. */
@@ -95,7 +114,8 @@ export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
     const weights = heap.alloc(wasm.winogradWeightsBytes(ARGUMENTS));
     const scratch = heap.alloc(wasm.winogradScratch(ARGUMENTS));
     for (let group = 0; group < s.groups; group++) {
-      wasm.winogradPackF32(ARGUMENTS, weights, w + 36 * group * channels * outChannels, ...wSteps, turned);
+      const from = w + 36 * group * channels * outChannels;
+      wasm.winogradPackF32(ARGUMENTS, weights, from, ...wSteps, turned, 0, Math.ceil(outChannels / 8), scratch);
       wasm.winogradF32(
         ARGUMENTS,
         out + 4 * group * outChannels * s.outHeight * s.outWidth,
@@ -139,7 +159,7 @@ export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
         const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
         const left = x + 4 * group * channels * s.inHeight * s.inWidth;
         wasm.winogradWeightGradF32(ARGUMENTS, sums, right, left, 0, parts, perGroup, scratch);
-        wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, parts);
+        wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, parts, 0, 9 * channels);
       }
       heap.free(scratch);
       heap.free(sums);
