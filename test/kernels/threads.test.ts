@@ -200,8 +200,10 @@ const CASES: Readonly<Record<string, () => Case>> = {
     [
       [12, 1, 30, 32, 3, 1],
       [12, 1, 28, 31, 3, 1],
+      [9, 20, 16, 52, 3, 1],
       [9, 16, 20, 24, 3, 2],
       [12, 24, 14, 40, 1, 1],
+      [24, 16, 40, 24, 1, 2],
       [8, 24, 20, 48, 3, 24],
     ].map(([batch, inChannels, size, outChannels, kernel, strideOrGroups]) => [
       `convolution of ${kernel} × ${kernel}, ${inChannels} to ${outChannels} channels`,
