@@ -210,14 +210,12 @@ export abstract class Module {
 
   /** The module at a path such as "layer1.0.bn1"; "" is the module itself. @throws ArgumentError */
   getSubmodule(path: string): Module {
-    let at: Module = this;
-    if (path === "") return at;
-    for (const name of path.split(".")) {
+    const names = path === "" ? [] : path.split(".");
+    return names.reduce<Module>((at, name) => {
       const next = new Map(at.ownChildren()).get(name);
       if (!next) throw at.lacks(name, "an nn.Module", path);
-      at = next;
-    }
-    return at;
+      return next;
+    }, this);
   }
 
   /** Replaces the module at a path, as torch.nn.Module.set_submodule. @throws ArgumentError if there is none */
