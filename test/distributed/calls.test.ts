@@ -32,6 +32,7 @@ describe.skipIf(lacking)(`several processes ${lacking}`, () => {
       broadcast: [7],
       empty: [[0], 3],
       startSum: true,
+      synchronizedBits: true,
       // the mean of 11, 22 and 33; and rank 0's own
       noSync: [22, 22, 1].map((value) => [0, 1].map(() => [value, value, value])),
       missing: "CheckpointError: /nowhere/state.pt: the file cannot be read (ENOENT)",
@@ -43,6 +44,7 @@ describe.skipIf(lacking)(`several processes ${lacking}`, () => {
     const differ = all.buffersDiffer as number[][];
     expect(differ[0]).not.toEqual(differ[1]);
     expect(all.buffersEqual).toEqual([differ[0], differ[0], differ[0]]);
+    expect(all.synchronized).toBeLessThan(1e-5);
     expect(all.errors.map((text) => text.split(":")[0])).toEqual([
       "DTypeError",
       "DTypeError",

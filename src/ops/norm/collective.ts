@@ -6,8 +6,8 @@ import type { Tensor } from "../../tensor/tensor.ts";
 export interface Collective {
   /** number of ranks */
   readonly worldSize: number;
-  /** Every rank's tensor, in the order of the ranks; all have the same shape and dtype. */
+  /** Every rank's tensor, in the order of the ranks, as new tensors; all have the same shape and dtype. */
   allGather(tensor: Tensor): Tensor[];
-  /** The sum over all ranks, the same bits on each. */
+  /** The sum over all ranks, a new tensor with the same bits on each. */
   allReduce(tensor: Tensor): Tensor;
 }

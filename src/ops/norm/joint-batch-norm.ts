@@ -4,9 +4,9 @@ import { recordMany } from "../../autograd/record-many.ts";
 import { backend } from "../../kernels/registry.ts";
 import { fillTensor } from "../../tensor/convert.ts";
 import { floatDType } from "../../tensor/dtype.ts";
-import { emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
+import { aliasOf, detachedCopy, emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { tidy } from "../../tensor/tidy.ts";
-import { add, div, mul } from "../arithmetic.ts";
+import { div, mul } from "../arithmetic.ts";
 import { maximum } from "../binary.ts";
 import { where } from "../compare.ts";
 import { filled, scalarTensor } from "../compute.ts";
@@ -21,7 +21,7 @@ import { NO_TAIL, type RunningStatistics, scaleAndShift } from "./batch-norm.ts"
 import type { Collective } from "./collective.ts";
 import { differentiableGradients } from "./differentiable.ts";
 import { type Affine, byChannels, channelPositions, channelView } from "./layout.ts";
-import { differentiableTailGrad, readByTail, type Tail, type TailSlope, tailSlope } from "./tail.ts";
+import { differentiableTailGrad, readByTail, type Tail, tailSlope } from "./tail.ts";
 
 /*
  * Batch normalization whose statistics span more than one array: micro-batches, the batches of other ranks, or only some positions of
@@ -64,22 +64,32 @@ function writeMoments(row: Tensor, { x, mask }: JointPart): void {
   copy_(row, cat([count, double(rounded), sumCounted(m2, square(deviation))]));
 }
 
-/** One row from several; they may lie one behind the other already. */
-function merge(rows: Tensor, parts: number): Tensor {
-  const channels = (rows.numel / parts - 1) / 2;
-  if (parts > 1) backend().mergeMoments(rows.pointer, rows.pointer, parts, channels);
-  return narrow(reshape(rows, [-1]), 0, 0, 1 + 2 * channels);
+/** Rows one behind the other: as they lie, where they do. */
+function sideBySide(rows: readonly Tensor[]): Tensor {
+  const [first] = rows;
+  const inOrder = rows.every(({ storage, storageOffset: at }, i) => {
+    return storage === first.storage && at === first.storageOffset + i * first.numel;
+  });
+  return inOrder ? first : cat(rows);
 }
 
-/** The moments of all parts, on all ranks: one call of the collective. */
+/** The moments of all parts, on all ranks, a row: one exchange. */
 function jointMoments(parts: readonly JointPart[], collective: Collective | null): Tensor {
-  const length = 1 + 2 * parts[0].x.shape[1];
+  const channels = parts[0].x.shape[1];
+  const length = 1 + 2 * channels;
   const rows = emptyTensor([parts.length * length], "float64");
+  const row = aliasOf(rows, [length], [1]);
   parts.forEach((part, i) => {
-    writeMoments(parts.length === 1 ? rows : narrow(rows, 0, i * length, length), part);
+    const own = aliasOf(rows, [length], [1], i * length);
+    if (part.mask) tidy(() => writeMoments(own, part));
+    else writeMoments(own, part);
   });
-  const local = merge(rows, parts.length);
-  return collective ? merge(cat(collective.allGather(local)), collective.worldSize) : local;
+  if (parts.length > 1) backend().mergeMoments(rows.pointer, rows.pointer, parts.length, channels);
+  if (!collective) return row;
+  const all = sideBySide(collective.allGather(row));
+  backend().mergeMoments(all.pointer, all.pointer, collective.worldSize, channels);
+  rows.storage.release();
+  return aliasOf(all, [length], [1]);
 }
 
 /** The sum over all ranks, with a history: each rank's output depends on every rank's input. */
@@ -104,8 +114,10 @@ export function batchNormJoint(
   const inputs = parts.map(({ x, mask }) => ({ x: byChannels(x), mask }));
   const dtype = floatDType(parts[0].x.dtype, "batch_norm");
   const channels = parts[0].x.shape[1];
-  const row = noGrad(() => tidy(() => jointMoments(inputs, collective)));
-  const [mean, rest, invstd] = Array.from({ length: 3 }, () => emptyTensor([channels], dtype));
+  const row = noGrad(() => jointMoments(inputs, collective));
+  // small tensors in one piece of memory: each piece costs as much as a small kernel
+  const three = emptyTensor([3 * channels], dtype);
+  const [mean, rest, invstd] = [0, 1, 2].map((i) => aliasOf(three, [channels], [1], i * channels));
   backend().finishMergedMoments(
     dtype,
     mean.pointer,
@@ -144,41 +156,42 @@ export function batchNormJoint(
 
   const compute = (gradients: readonly (Tensor | null)[], needs: readonly boolean[]) => {
     if (isGradEnabled()) return again(gradients);
-    return tidy(() => {
-      const upstream = gradients.map((g, i) => g && packedAs(g, inputs[i].x.strides));
-      const found = inputs.map(({ x }, i) => {
-        const g = upstream[i];
-        if (!g) return null;
-        const slope = tailSlope(tail, outputs[i], () =>
-          scaleAndShift(x, affine, statistics, { residual, activation: null }),
-        );
-        return gradSums(g, x, slope, needs[inputs.length + 2]);
-      });
-      const total = (name: "weight" | "bias") => {
-        const each = found.flatMap((part) => part?.[name] ?? []);
-        return each.length > 0 ? each.reduce((a, b) => add(a, b)) : filled(mean.shape, dtype, 0);
-      };
-      const [gWeight, gBias] = [total("weight"), total("bias")];
-      const needsX = needs.slice(0, inputs.length);
-      const gx = needsX.includes(true) ? inputGradients(upstream, found, gWeight, gBias, needsX) : [];
-      const gResidual = residual && (found[0]?.before ?? upstream[0]);
-      return [...needsX.map((_, i) => gx[i] ?? null), weight && gWeight, bias && gBias, gResidual];
-    });
+    const upstream = gradients.map((g, i) => g && packedAs(g, inputs[i].x.strides));
+    const wantsBefore = needs[inputs.length + 2];
+    const found = upstream.map((g, i) => g && gradSums(i, g, wantsBefore));
+    const [sums = filled([2 * channels], dtype, 0), ...others] = found.flatMap((part) => part?.sums ?? []);
+    for (const other of others) {
+      backend().axpy(dtype, sums.pointer, other.pointer, 2 * channels, 1);
+      other.storage.release();
+    }
+    const needsX = needs.slice(0, inputs.length);
+    const shares = needsX.includes(true) ? sharesOf(sums) : null;
+    const gx = inputs.map((_, i) => (shares && needsX[i] ? inputGradient(i, upstream[i], found[i], shares) : null));
+    shares?.storage.release();
+    const gResidual = wantsBefore ? (found[0]?.before ?? upstream[0]) : null;
+    const own = [...found.map((part) => part?.before), ...upstream.filter((g, i) => g !== gradients[i])];
+    for (const each of own) if (each && each !== gResidual && !gx.includes(each)) each.storage.release();
+    // each in memory of its own, which the engine gives back when it has added it to another
+    const gWeight = weight && detachedCopy(aliasOf(sums, [channels], [1], channels));
+    return [...gx, gWeight, bias && aliasOf(sums, [channels], [1]), gResidual];
   };
 
   /**
-   * Σ g·x̂ and Σ g of a part, where g is what came through the tail: `before`, in memory of its own if it is the residual's gradient too; behind ReLU it is found again instead
-   * where nobody else wants it, which reads the output once more and writes nothing.
+   * Σ g and Σ g·x̂ of a part, [2·C], where g is what came through the tail: `before`, in memory of its own if it is the residual's gradient too; behind ReLU it is found again instead
+   * where nobody else wants it, which reads the output (`relu`) once more and writes nothing.
    */
-  const gradSums = (g: Tensor, x: Tensor, slope: TailSlope | null, wantsBefore: boolean) => {
+  const gradSums = (part: number, g: Tensor, wantsBefore: boolean) => {
+    const { x } = inputs[part];
+    const output = outputs[part];
     const { outer, channels, inner } = channelView(x);
-    const again = slope?.op === "relu" && inner > 1 && !wantsBefore;
-    const [gWeight, gBias] = [emptyTensor([channels], dtype), emptyTensor([channels], dtype)];
-    const before = slope && !again ? emptyAs(x) : null;
+    const slope = tailSlope(tail, output, () => scaleAndShift(x, affine, statistics, { residual, activation: null }));
+    const twice = slope?.op === "relu" && inner > 1 && !wantsBefore;
+    const sums = emptyTensor([2 * channels], dtype);
+    const before = slope && !twice ? emptyAs(x) : null;
     backend().gradSumsByChannel(
       dtype,
-      gWeight.pointer,
-      gBias.pointer,
+      sums.pointer + sums.nbytes / 2,
+      sums.pointer,
       g.pointer,
       x.pointer,
       outer,
@@ -191,72 +204,63 @@ export function batchNormJoint(
         ? { activation: slope.op, p: slope.p, source: slope.source.pointer, before: before?.pointer ?? 0 }
         : undefined,
     );
-    return { weight: gWeight, bias: gBias, before, relu: again ? slope.source : null, inPlace: !wantsBefore };
+    if (slope && slope.source !== output) slope.source.storage.release();
+    return { sums, before, relu: twice ? output : null, inPlace: !wantsBefore };
+  };
+
+  /** What every position's gradient loses, [2·C], from the sums of all ranks. */
+  const sharesOf = (sums: Tensor): Tensor => {
+    const shares = collective ? collective.allReduce(sums) : detachedCopy(sums);
+    const { pointer } = shares;
+    const k = pointer + sums.nbytes / 2;
+    backend().shareGradSums(dtype, pointer, k, pointer, row.pointer, rest.pointer, invstd.pointer, channels);
+    return shares;
   };
 
   /** From Σ g and Σ g·x̂ of all parts and ranks: (g − Σg / count − x̂·Σg·x̂ / count)·invstd·weight; a position that did not count has no part in the sums' derivatives. */
-  const inputGradients = (
-    upstream: readonly (Tensor | null)[],
-    found: readonly (ReturnType<typeof gradSums> | null)[],
-    gWeight: Tensor,
-    gBias: Tensor,
-    needsX: readonly boolean[],
-  ): (Tensor | null)[] => {
-    const local = cat([gBias, gWeight]);
-    const sums = collective ? collective.allReduce(local) : local;
-    const [gMean, k] = [emptyTensor([channels], dtype), emptyTensor([channels], dtype)];
-    backend().shareGradSums(
+  const inputGradient = (
+    part: number,
+    upstream: Tensor | null,
+    found: ReturnType<typeof gradSums> | null,
+    shares: Tensor,
+  ): Tensor => {
+    const { x, mask } = inputs[part];
+    const { before = null, relu = null, inPlace = false } = found ?? {};
+    const zeros = upstream ? null : emptyAs(x);
+    if (zeros) fillTensor(zeros, 0);
+    const g = before ?? upstream ?? (zeros as Tensor);
+    const gx = before && inPlace ? before : emptyAs(x);
+    const scale = weight ? packed(weight) : filled([channels], dtype, 1);
+    const { outer, inner } = channelView(x);
+    backend().givenGradByChannel(
       dtype,
-      gMean.pointer,
-      k.pointer,
-      sums.pointer,
-      row.pointer,
-      rest.pointer,
-      invstd.pointer,
+      gx.pointer,
+      g.pointer,
+      x.pointer,
+      outer,
       channels,
+      inner,
+      mean.pointer,
+      invstd.pointer,
+      scale.pointer,
+      shares.pointer,
+      shares.pointer + shares.nbytes / 2,
+      relu?.pointer ?? 0,
     );
-    const scale = weight ? packed(weight) : filled(mean.shape, dtype, 1);
-    return inputs.map(({ x, mask }, i) => {
-      if (!needsX[i]) return null;
-      const { before = null, relu = null, inPlace = false } = found[i] ?? {};
-      const g = before ?? upstream[i] ?? emptyAs(x);
-      if (!upstream[i]) fillTensor(g, 0);
-      const gx = before && inPlace ? before : emptyAs(x);
-      const { outer, channels, inner } = channelView(x);
-      const perChannel = [mean, invstd, scale, gMean, k].map((t) => t.pointer) as [
-        number,
-        number,
-        number,
-        number,
-        number,
-      ];
-      const through = relu?.pointer ?? 0;
-      backend().givenGradByChannel(
-        dtype,
-        gx.pointer,
-        g.pointer,
-        x.pointer,
-        outer,
-        channels,
-        inner,
-        ...perChannel,
-        through,
-      );
-      if (!mask) return gx;
-      const direct = mul(g, reshape(mul(scale, invstd), channelPositions(x).affine));
-      return where(overChannels(mask), gx, direct);
-    });
+    const counted =
+      mask &&
+      tidy(() => {
+        const direct = mul(g, reshape(mul(scale, invstd), channelPositions(x).affine));
+        return where(overChannels(mask), gx, direct);
+      });
+    for (const each of [zeros, scale !== weight ? scale : null, counted ? gx : null]) each?.storage.release();
+    return counted ?? gx;
   };
 
   const xs = inputs.map(({ x }) => x);
   const read = readByTail(tail);
   const tailReads = read === "output" ? outputs : read === "input" ? [bias, residual] : [];
   const saved = [...xs, ...inputs.map(({ mask }) => mask), weight, ...tailReads].filter((tensor) => tensor !== null);
-  recordMany("JointBatchNormBackward0", outputs, [...xs, weight, bias, residual], compute, saved, [
-    row,
-    mean,
-    rest,
-    invstd,
-  ]);
+  recordMany("JointBatchNormBackward0", outputs, [...xs, weight, bias, residual], compute, saved, [row, three]);
   return outputs;
 }

@@ -106,6 +106,46 @@ all.errors.push(
   ),
 );
 
+// SyncBatchNorm's calls between reductions under way: accumulation, a layer that is left out, a rank without samples.
+class Stack extends nn.Module {
+  body = nn.convertSyncBatchNorm(
+    new nn.Sequential(
+      new nn.Conv2d(1, 2, 3),
+      new nn.BatchNorm2d(2),
+      new nn.ReLU(),
+      new nn.Conv2d(2, 3, 3),
+      new nn.BatchNorm2d(3),
+      new nn.Conv2d(3, 1, 1),
+    ),
+  );
+  never = new nn.Linear(1, 1);
+  forward(input) {
+    return this.body.forward(input).square().sum();
+  }
+}
+const stacked = (how) => {
+  manualSeed(9);
+  const net = new Stack();
+  manualSeed(20 + rank);
+  const images = randn([rank === 1 ? 0 : 2 + rank, 1, 6, 6]);
+  how(net, images);
+  return net.body.parameters().map((parameter) => parameter.grad);
+};
+const whole = stacked((net, images) => {
+  for (let i = 0; i < 2; i++) net.forward(images).backward();
+}).map((gradient) => ranks.allReduce(gradient, { op: "mean" }));
+const reduced = stacked((net, images) => {
+  const wrapped = new DistributedDataParallel(net, { bucketBytes: 64, findUnusedParameters: true });
+  wrapped.noSync(() => wrapped.forward(images).backward());
+  wrapped.forward(images).backward();
+});
+all.synchronized = Math.max(
+  ...whole.map((gradient, i) => gradient.sub(reduced[i]).abs().max().item() / gradient.abs().max().item()),
+);
+all.synchronizedBits = reduced.every((gradient) =>
+  ranks.allGather(gradient).every((each) => each.sub(gradient).abs().max().item() === 0),
+);
+
 // Buffers of batch norm by its own samples: rank 0's for all at the next pass.
 manualSeed(rank);
 const bn = new nn.BatchNorm1d(2);
