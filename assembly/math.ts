@@ -88,7 +88,7 @@ const EXP = memory.data<f32>([
 ]);
 
 /** e^x of four float32, within 1 unit in the last place, denormal results included. V8 inlines no WebAssembly functions, and the call would take a sixth of its time. */
-@inline
+// @inline
 export function exp(x: v128): v128 {
   // Beyond these limits the result is 0 or infinity. pmax and pmin keep a NaN in their first operand.
   x = f32x4.pmin(f32x4.pmax(x, splat32(EXP_LOWEST_F32)), splat32(EXP_HIGHEST_F32));

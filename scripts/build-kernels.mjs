@@ -62,7 +62,8 @@ const kernelFiles = [...index.matchAll(/"\.\/(.+)"/g)].map(([, name]) => `assemb
 function readSource(file, folder) {
   const path = join(folder, file);
   if (!existsSync(path)) return null;
-  const source = readFileSync(path, "utf8");
+  // The decorator @inline stands in a comment: formatters know decorators of classes alone.
+  const source = readFileSync(path, "utf8").replace(/^\/\/ @inline$/gm, "@inline");
   return kernelFiles.includes(file) ? source + instances(source) : source;
 }
 
