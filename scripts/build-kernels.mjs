@@ -1,5 +1,5 @@
-// Compiles assembly/ into the two WebAssembly builds and embeds each as base64 in a TypeScript module, so that loading
-// a kernel needs neither a file nor a request. Does nothing when the outputs are newer than everything they are made from.
+// Compiles assembly/ into the two WebAssembly builds and embeds each as hexadecimal digits in a TypeScript module, so that
+// loading a kernel needs neither a file nor a request. (Base64 is a third shorter, but 30 % longer once compressed: repeats no longer begin at whole characters.) Does nothing when the outputs are newer than everything they are made from.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -79,8 +79,8 @@ async function compile(asc, { name, memoryBase, limit, flags }) {
   if (error) throw new Error(`${name}: ${error.message}\n${stderr}`);
   const end = dataEnd(new Uint8Array(binary));
   if (end > limit) throw new Error(`${name}: static data ends at ${end}, beyond its ${limit} bytes`);
-  const text = Buffer.from(binary).toString("base64");
-  const source = `/** The ${name} build of assembly/, ${binary.length} bytes as base64. */\nexport const base64 =\n  "${text}";\n`;
+  const text = Buffer.from(binary).toString("hex");
+  const source = `/** The ${name} build of assembly/, ${binary.length} bytes in hexadecimal. */\nexport const hex =\n  "${text}";\n`;
   // Renamed into place, so that a process that reads meanwhile never sees half a file.
   const unfinished = `${outFolder}/${name}.${process.pid}.tmp`;
   writeFileSync(unfinished, source);

@@ -2,8 +2,8 @@ import { platform } from "#platform";
 import { EnvironmentError } from "../../util/errors.ts";
 import type { Pointer } from "../backend.ts";
 import { heap } from "../heap.ts";
-import { base64 as baseBuild } from "./generated/base.ts";
-import { base64 as relaxedBuild } from "./generated/relaxed.ts";
+import { hex as baseBuild } from "./generated/base.ts";
+import { hex as relaxedBuild } from "./generated/relaxed.ts";
 
 /** Which build of the kernels: plain 128-bit SIMD, or with relaxed SIMD's fused multiply-add. */
 export type SimdBuild = "base" | "relaxed";
@@ -40,6 +40,17 @@ function declareShared(bytes: Uint8Array): void {
   bytes[at + MEMORY_IMPORT.length] |= 2;
 }
 
+/** Bytes of lower-case hexadecimal digits. */
+function decode(hex: string): Uint8Array<ArrayBuffer> {
+  const digit = (at: number) => {
+    const code = hex.charCodeAt(at);
+    return code < 58 ? code - 48 : code - 87;
+  };
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = 16 * digit(2 * i) + digit(2 * i + 1);
+  return bytes;
+}
+
 /**
  * A build, compiled for the heap.
  * @throws EnvironmentError when the runtime lacks the instructions
@@ -51,8 +62,7 @@ export function compile(build: SimdBuild): WebAssembly.Module {
       build === "base" ? "set EVENKEEL_BACKEND=reference" : "set EVENKEEL_SIMD=base",
     );
   }
-  const text = atob(build === "base" ? baseBuild : relaxedBuild);
-  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = decode(build === "base" ? baseBuild : relaxedBuild);
   if (heap.shared) declareShared(bytes);
   return new WebAssembly.Module(bytes);
 }
