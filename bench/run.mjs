@@ -70,6 +70,7 @@ function options() {
     docs: !values["no-docs"] && !quick,
     timing: {
       rounds,
+      settleMs: quick ? 0 : 80,
       sampleMs: quick ? 2 : 40,
       laneSeconds: quick ? 0.1 : 3,
       clock: values["cpu-time"] ? "cpu" : "wall",

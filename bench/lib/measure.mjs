@@ -5,9 +5,10 @@ const LONGEST_ITERATION = 5e9;
 
 /**
  * Times a workload in all its lanes: prepares and warms each, then goes around them round by round, each round beginning with another lane, and every
- * second one backwards. A sample is the median of so many iterations that it takes about `sampleMs`.
+ * second one backwards. A sample is the median of so many iterations that it takes about `sampleMs`, after iterations of about `settleMs` that are not counted: since the others had their turn, the
+ * caches hold their tensors, and the first ten iterations of a batch norm take up to twice as long as those behind them.
  */
-export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSeconds, clock }) {
+export async function measure(workload, lanes, peers, { rounds, settleMs, sampleMs, laneSeconds, clock }) {
   const running = [];
   const results = [];
   for (const lane of lanes.filter((lane) => wanted(workload, lane))) {
@@ -48,6 +49,7 @@ export async function measure(workload, lanes, peers, { rounds, sampleMs, laneSe
           do: "run",
           key: entry.lane.id,
           iterations,
+          settle: Math.ceil((settleMs * 1e6) / entry.expected),
           expected: entry.expected,
           clock,
         });
@@ -79,7 +81,14 @@ export async function measureMemory(workload, lanes, { rounds }) {
         const request = { do: "prepare", key: lane.id, layout: lane.layout, workload, sampleMs: 0, clock: "wall" };
         const { unsupported } = await peer.ask(request);
         if (unsupported) throw new Error(unsupported);
-        await peer.ask({ do: "run", key: lane.id, iterations: workload.steps, expected: 1e6, clock: "wall" });
+        await peer.ask({
+          do: "run",
+          key: lane.id,
+          iterations: workload.steps,
+          settle: 0,
+          expected: 1e6,
+          clock: "wall",
+        });
         const { bytes } = await peer.ask({ do: "memory" });
         result.samples.push(bytes);
         result.loaded.push(loaded);

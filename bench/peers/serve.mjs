@@ -77,8 +77,10 @@ export async function serve(load, prepare) {
       const check = await task.check?.();
       return { ns: await warmUp(task.body, sampleMs, CLOCKS[clock]), check };
     },
-    async run({ key, iterations, expected, clock }) {
-      return { ns: await repeat(prepared.get(key).body, iterations, CLOCKS[clock], expected) };
+    async run({ key, iterations, settle, expected, clock }) {
+      const { body } = prepared.get(key);
+      if (settle > 0) await repeat(body, settle, CLOCKS[clock], expected);
+      return { ns: await repeat(body, iterations, CLOCKS[clock], expected) };
     },
     drop({ key }) {
       prepared.get(key)?.drop?.();
