@@ -58,7 +58,7 @@ export function writeDocs(results) {
 }
 
 const HOW = `For each workload the libraries ran in the same session on one machine, each in a process of its own, taking turns: a round goes once around all of them, and each round begins with another. A sample is the median time of so many iterations that it takes
-about 40 ms; tables give the median of the samples, and in parentheses the quartiles.
+about 40 ms, after 80 ms of iterations that are not counted: the others' turns leave their tensors in the caches, and the first ten iterations of a batch norm then take up to twice as long. Tables give the median of the samples, and in parentheses the quartiles.
 
 A ratio such as 2.5× is the other library's time divided by evenkeel's **in the same round**, and of those the median: above 1, evenkeel is faster. PyTorch with two threads is held against evenkeel with two threads; the column “2 threads” is
 evenkeel with one thread against evenkeel with two. All libraries are given the same numbers, and the harness compares what they compute from them.
