@@ -10,7 +10,7 @@ async function refusal(file: Uint8Array): Promise<CheckpointError> {
   const error = await io.load(file).catch((e) => e);
   expect(error).toBeInstanceOf(CheckpointError);
   expect(performance.now() - start).toBeLessThan(3000);
-  expect(memoryUsage().tensors).toBe(before);
+  expect(memoryUsage().tensors).toBeLessThanOrEqual(before);
   return error;
 }
 
@@ -27,7 +27,7 @@ test("a storage that no value uses is given back", async () => {
   const before = memoryUsage().tensors;
   const file = torchFile(pickled(storage("0", 6), "0}"), { 0: floats(6) });
   expect(await io.load<object>(file)).toEqual({});
-  expect(memoryUsage().tensors).toBe(before);
+  expect(memoryUsage().tensors).toBeLessThanOrEqual(before);
 });
 
 describe("what asks for code is refused by name", () => {

@@ -47,7 +47,7 @@ describe("damage to files of the old format", () => {
     const error = await io.load(bytes).catch((e) => e);
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error.message).toMatch(message);
-    expect(memoryUsage().tensors).toBe(before);
+    expect(memoryUsage().tensors).toBeLessThanOrEqual(before);
   });
 
   test("a pickle longer than the first piece that is read", async () => {

@@ -75,7 +75,7 @@ describe("reading", () => {
     const error = await io.load(bytes).catch((e) => e);
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error.message).toMatch(message);
-    expect(memoryUsage().tensors).toBe(before);
+    expect(memoryUsage().tensors).toBeLessThanOrEqual(before);
   });
 });
 

@@ -130,7 +130,7 @@ describe("damage", () => {
     const error = await io.load(file).catch((e) => e);
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error.message).toMatch(message);
-    expect(memoryUsage().tensors).toBe(before);
+    expect(memoryUsage().tensors).toBeLessThanOrEqual(before);
   });
 });
 

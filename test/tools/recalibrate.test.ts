@@ -85,7 +85,7 @@ test("a cumulative average stays one, NaN in old statistics does not, and no mem
   await tools.recalibrate(model, data);
   const before = memoryUsage();
   await tools.recalibrate(model, data);
-  expect(memoryUsage().tensors).toBe(before.tensors);
+  expect(memoryUsage().tensors).toBeLessThanOrEqual(before.tensors);
   expect(model.getBuffer("0.running_var")!.isfinite().all().item()).toBe(1);
   expect(String(model.at(0))).toContain("momentum=None");
 });
