@@ -10,7 +10,7 @@ export const CONTROL = {
   /** counts jobs; idle workers sleep on it */
   epoch: 0,
   /**
-   * parts of the job that nobody has taken: how many in the lower 16 bits, the number of the first above. Part 0 is the dispatcher's, who goes on from there, and so does every
+   * parts of the job that nobody has taken: how many in the lower 16 bits, the number of the first above. The first are the dispatcher's, who goes on from there, and so does every
    * second worker; the others begin at the end. So what a thread has read and written lies together, and where the next kernel is cut likewise it is in that thread's cache.
    */
   open: 16,
@@ -76,12 +76,12 @@ function work({ id, module, memory, names, control, job, spins }) {
   const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports;
   const { add, compareExchange, load, notify, store, sub, wait } = Atomics;
 
-  function runPart(part) {
+  function runParts(part, parts) {
     const count = job[${JOB.count}];
     const args = new Array(count);
     for (let i = 0; i < count; i++) args[i] = job[${JOB.arguments} + i] + part * job[${JOB.steps} + i];
     const block = job[${JOB.block}];
-    args[job[${JOB.items}]] = Math.min(block, job[${JOB.total}] - part * block);
+    args[job[${JOB.items}]] = Math.min(parts * block, job[${JOB.total}] - part * block);
     if (job[${JOB.scratch}] >= 0) args[job[${JOB.scratch}]] = job[${JOB.scratchAt}] + (id + 1) * job[${JOB.scratchBytes}];
     kernels[names[job[${JOB.kernel}]]](...args);
   }
@@ -97,14 +97,15 @@ function work({ id, module, memory, names, control, job, spins }) {
       const open = load(control, ${CONTROL.open});
       const left = open & ${MOST_PARTS};
       if (left === 0) return;
-      const taken = id & 1 ? open + ${FRONT} - 1 : open - 1;
+      const parts = Math.ceil(left / (2 * load(control, ${CONTROL.active}) + 2));
+      const taken = id & 1 ? open + parts * ${FRONT - 1} : open - parts;
       if (compareExchange(control, ${CONTROL.open}, open, taken) !== open) continue;
       try {
-        runPart((open >>> 16) + (id & 1 ? 0 : left - 1));
+        runParts((open >>> 16) + (id & 1 ? 0 : left - parts), parts);
       } catch (error) {
         report(error);
       }
-      if (sub(control, ${CONTROL.pending}, 1) === 1) notify(control, ${CONTROL.pending});
+      if (sub(control, ${CONTROL.pending}, parts) === parts) notify(control, ${CONTROL.pending});
     }
   }
 
