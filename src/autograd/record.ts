@@ -1,7 +1,7 @@
 import type { GradFn, GradHook, Tensor } from "../tensor/tensor.ts";
 import { AutogradError } from "../util/errors.ts";
 import { isGradEnabled } from "./mode.ts";
-import { type Attributes, report } from "./trace.ts";
+import { type Attributes, isTracing, report } from "./trace.ts";
 
 let sequence = 0;
 
@@ -70,6 +70,11 @@ function anyNeedsGrad(inputs: readonly (Tensor | null | undefined)[]): boolean {
   if (!isGradEnabled()) return false;
   for (const input of inputs) if (input?.requiresGrad) return true;
   return false;
+}
+
+/** Whether `record` does anything for a function of these: gradients are wanted, or somebody traces. */
+export function isRecorded(...inputs: readonly (Tensor | null | undefined)[]): boolean {
+  return isTracing() || anyNeedsGrad(inputs);
 }
 
 /**

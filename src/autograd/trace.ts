@@ -19,6 +19,11 @@ let observer: Observer | null = null;
 
 const NONE: Attributes = {};
 
+/** Whether somebody watches. */
+export function isTracing(): boolean {
+  return observer !== null;
+}
+
 /** Tells whoever watches that an operation was computed. */
 export function report(
   name: string,

@@ -60,8 +60,21 @@ export interface NormKernels {
     eps: number,
     momentum: number,
   ): void;
-  /** out = 1 / √(variance + eps), in the dtype itself: evaluation */
-  invstd(dtype: FloatDType, out: Pointer, variance: Pointer, n: number, eps: number): void;
+  /** Batch normalization by given statistics: normalizeByChannel with invstd[c] = 1 / √(variance[c] + eps), every step rounded to the dtype. weight and bias may be 0. */
+  batchNormEval(
+    dtype: FloatDType,
+    y: Pointer,
+    x: Pointer,
+    outer: number,
+    channels: number,
+    inner: number,
+    mean: Pointer,
+    variance: Pointer,
+    weight: Pointer,
+    bias: Pointer,
+    eps: number,
+    tail?: NormTail,
+  ): void;
   /** α = invstd·weight, β = fma(−mean, α, bias), y = fma(x, α, β); weight and bias may be 0 (then 1 and 0). The fma is rounded once. */
   normalizeByChannel(
     dtype: FloatDType,

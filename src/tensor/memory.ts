@@ -243,7 +243,7 @@ export function openScope(kind: "iteration" | "tidy"): Scope {
 export function closeScope(scope: Scope): void {
   const position = scopes.indexOf(scope);
   if (position < 0) return;
-  for (const closed of scopes.splice(position)) releaseAll(closed);
+  while (scopes.length > position) releaseAll(scopes.pop() as Scope);
 }
 
 /** Ends the last iteration of a loop. Its tensors can still be read after the loop, until another iteration begins at the same place. */

@@ -3,10 +3,11 @@ import { closeScope, openScope } from "./memory.ts";
 import { Tensor } from "./tensor.ts";
 
 function forEachTensor(value: unknown, visit: (tensor: Tensor) => void, depth = 0): void {
+  if (typeof value !== "object" || value === null) return;
   if (value instanceof Tensor) visit(value);
   else if (Array.isArray(value) || value instanceof Set) for (const item of value) forEachTensor(item, visit, depth);
   else if (value instanceof Map) for (const item of value.values()) forEachTensor(item, visit, depth);
-  else if (depth < 4 && value && Object.getPrototypeOf(value) === Object.prototype) {
+  else if (depth < 4 && Object.getPrototypeOf(value) === Object.prototype) {
     for (const item of Object.values(value)) forEachTensor(item, visit, depth + 1);
   }
 }

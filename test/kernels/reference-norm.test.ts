@@ -68,8 +68,7 @@ describe.each(floats)("%s", (dtype) => {
         check(gw, step.gw);
         check(gb, step.gb);
       }
-      kernels.invstd(dtype, invstd, runningVar, channels, 1e-5);
-      kernels.normalizeByChannel(dtype, y, x, outer, channels, inner, runningMean, 0, invstd, w, b);
+      kernels.batchNormEval(dtype, y, x, outer, channels, inner, runningMean, runningVar, w, b, 1e-5);
       check(y, step.eval);
     }
   });

@@ -47,11 +47,12 @@ function byChannel(
   const bias = affine ? block(dtype, channels, next) : 0;
   const [runningMean, runningVar] = [block(dtype, channels, next), block(dtype, channels, () => 1.1 + next())];
   const [mean, rest, m2, invstd, fixed] = [0, 1, 2, 3, 4].map(() => block(dtype, channels));
-  const [y, gx] = [block(dtype, n), block(dtype, n)];
+  const [y, evaluated, gx] = [0, 1, 2].map(() => block(dtype, n));
   const [gWeight, gBias] = [block(dtype, channels), block(dtype, channels)];
   kernels.momentsByChannel(dtype, mean, rest, m2, x, outer, channels, inner);
   kernels.finishMoments(dtype, invstd, runningMean, runningVar, mean, m2, channels, outer * inner, 1e-5, 0.3);
-  kernels.invstd(dtype, fixed, runningVar, channels, 1e-5);
+  kernels.finishMoments(dtype, fixed, 0, 0, 0, runningVar, channels, 1, 1e-5, 0);
+  kernels.batchNormEval(dtype, evaluated, x, outer, channels, inner, runningMean, runningVar, weight, bias, 1e-5);
   const [m, l, s] = batchStatistics ? [mean, rest, invstd] : [runningMean, 0, fixed];
   kernels.normalizeByChannel(dtype, y, x, outer, channels, inner, m, l, s, weight, bias);
   kernels.normalizeByChannelGrad(
@@ -85,8 +86,8 @@ function byChannel(
   return {
     exact: [mean, m2, invstd, runningMean, runningVar, fixed]
       .map((p) => of(p, channels))
-      .concat(inner > 1 ? [of(y, n)] : []),
-    near: [of(y, n), of(given, n), of(gx, n), of(gWeight, channels), of(gBias, channels)],
+      .concat(inner > 1 ? [of(y, n), of(evaluated, n)] : []),
+    near: [of(y, n), of(evaluated, n), of(given, n), of(gx, n), of(gWeight, channels), of(gBias, channels)],
   };
 }
 
@@ -105,7 +106,7 @@ function withTail(kernels: Backend, dtype: FloatDType, shape: [number, number, n
   const tail = { residual, activation };
   const [rm, rv] = running;
   kernels.batchNorm(dtype, y, mean, rest, invstd, rm, rv, x, ...sizes, weight, bias, 1e-5, 0.3, tail);
-  kernels.normalizeByChannel(dtype, evaluated, x, ...sizes, rm, 0, rv, weight, 0, tail);
+  kernels.batchNormEval(dtype, evaluated, x, ...sizes, rm, rv, weight, 0, 1e-5, tail);
   for (const [out, to] of [[gx, before] as const, [inPlace, inPlace] as const]) {
     const back = { activation, source: y, before: to };
     kernels.normalizeByChannelGrad(dtype, out, gWeight, gBias, g, x, ...sizes, mean, rest, invstd, weight, true, back);

@@ -147,11 +147,31 @@ function batchNorm(
   normalizeByChannel(dtype, y, x, outer, channels, inner, mean, rest, invstdPointer, weight, bias, tail);
 }
 
+function batchNormEval(
+  dtype: FloatDType,
+  y: Pointer,
+  x: Pointer,
+  outer: number,
+  channels: number,
+  inner: number,
+  mean: Pointer,
+  variance: Pointer,
+  weight: Pointer,
+  bias: Pointer,
+  eps: number,
+  tail?: NormTail,
+): void {
+  const scale = heap.alloc(8 * channels);
+  invstd(dtype, scale, variance, channels, eps);
+  normalizeByChannel(dtype, y, x, outer, channels, inner, mean, 0, scale, weight, bias, tail);
+  heap.free(scale);
+}
+
 export const normKernels: NormKernels = {
   batchNorm,
   momentsByChannel,
   finishMoments,
-  invstd,
+  batchNormEval,
   normalizeByChannel,
   normalizeByChannelGrad,
   ...rowKernels,

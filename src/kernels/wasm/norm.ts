@@ -223,6 +223,39 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
     return { known: known ?? NONE, missing: known ? null : (tail?.activation ?? null) };
   }
 
+  /** normalizeByChannel; of the scratch memory it takes all but the last 24 bytes of every channel. */
+  function scale(
+    dtype: FloatDType,
+    y: Pointer,
+    x: Pointer,
+    outer: number,
+    channels: number,
+    inner: number,
+    mean: Pointer,
+    rest: Pointer,
+    invstd: Pointer,
+    weight: Pointer,
+    bias: Pointer,
+    tail: NormTail | undefined,
+    scratch: Pointer,
+  ): void {
+    const prepare = is32(dtype) ? wasm.affineByChannelF32 : wasm.affineByChannelF64;
+    const { known, missing } = activationOf(dtype, tail);
+    const { number, p, q } = known;
+    const residual = tail?.residual ?? 0;
+    const alpha = scratch + SCRATCH;
+    const beta = alpha + 8 * channels;
+    prepare(alpha, beta, channels, inner, mean, rest, invstd, weight, bias);
+    if (inner > 1) {
+      const kernel = is32(dtype) ? wasm.scaleTailByChannelF32 : wasm.scaleTailByChannelF64;
+      kernel(y, x, 0, outer * channels, channels, inner, alpha, beta, residual, number, p, q, fused, scratch);
+    } else {
+      const kernel = is32(dtype) ? wasm.scaleByChannelF32 : wasm.scaleByChannelF64;
+      kernel(y, x, 0, outer, channels, inner, mean, alpha, beta, residual, number, p, q, fused, scratch);
+    }
+    if (missing) reference.unary(missing, dtype, y, y, outer * channels * inner, tail?.p);
+  }
+
   return {
     batchNorm(
       dtype,
@@ -279,29 +312,17 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
       const kernel = is32(dtype) ? wasm.finishMomentsF32 : wasm.finishMomentsF64;
       kernel(invstd, runningMean, runningVar, mean, m2, channels, count, eps, momentum);
     },
-    invstd(dtype, out, variance, n, eps) {
-      const kernel = is32(dtype) ? wasm.invstdF32 : wasm.invstdF64;
-      kernel(out, variance, n, eps);
+    batchNormEval(dtype, y, x, outer, channels, inner, mean, variance, weight, bias, eps, tail) {
+      byChannels(channels, (scratch) => {
+        const invstd = scratch + SCRATCH + 16 * channels;
+        (is32(dtype) ? wasm.invstdF32 : wasm.invstdF64)(invstd, variance, channels, eps);
+        scale(dtype, y, x, outer, channels, inner, mean, 0, invstd, weight, bias, tail, scratch);
+      });
     },
     normalizeByChannel(dtype, y, x, outer, channels, inner, mean, rest, invstd, weight, bias, tail) {
-      const prepare = is32(dtype) ? wasm.affineByChannelF32 : wasm.affineByChannelF64;
-      const kernel = is32(dtype) ? wasm.scaleByChannelF32 : wasm.scaleByChannelF64;
-      const together = is32(dtype) ? wasm.scaleTailByChannelF32 : wasm.scaleTailByChannelF64;
-      const { known, missing } = activationOf(dtype, tail);
-      byChannels(channels, (scratch) => {
-        const alpha = scratch + SCRATCH;
-        const beta = alpha + 8 * channels;
-        prepare(alpha, beta, channels, inner, mean, rest, invstd, weight, bias);
-        const { number, p, q } = known;
-        const residual = tail?.residual ?? 0;
-        if (inner > 1) {
-          const rows = outer * channels;
-          together(y, x, 0, rows, channels, inner, alpha, beta, residual, number, p, q, fused, scratch);
-          return;
-        }
-        kernel(y, x, 0, outer, channels, inner, mean, alpha, beta, residual, number, p, q, fused, scratch);
-      });
-      if (missing) reference.unary(missing, dtype, y, y, outer * channels * inner, tail?.p);
+      byChannels(channels, (scratch) =>
+        scale(dtype, y, x, outer, channels, inner, mean, rest, invstd, weight, bias, tail, scratch),
+      );
     },
     normalizeByChannelGrad(
       dtype,

@@ -1,5 +1,5 @@
 import { isGradEnabled } from "../../autograd/mode.ts";
-import { record } from "../../autograd/record.ts";
+import { isRecorded, record } from "../../autograd/record.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
 import { emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
@@ -156,20 +156,31 @@ export function exactInvstd(variance: Tensor, eps: number): Tensor {
   return out;
 }
 
-/** What is behind y = tail(scaleAndShift(x)). Where the statistics are not x's own, `given` is their variance. */
+/** Statistics that are not x's own, [C]. */
+interface GivenStatistics {
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+/** What is behind y = tail(scaleAndShift(x)), by statistics that are x's own or given. */
 function recorded(
   y: Tensor,
   x: Tensor,
   affine: Affine,
-  statistics: ChannelStatistics,
-  given: Tensor | null,
+  statistics: ChannelStatistics | GivenStatistics,
   eps: number,
   tail: Tail,
   view: ChannelView,
 ): Tensor {
-  const { mean, rest, invstd } = statistics;
   const { weight, bias } = affine;
   const { residual, activation } = tail;
+  const given = "variance" in statistics ? statistics.variance : null;
+  const own = "variance" in statistics ? [] : present([statistics.mean, statistics.rest, statistics.invstd]);
+  if (!isRecorded(x, weight, bias, residual)) {
+    for (const tensor of own) tensor.storage.release();
+    return y;
+  }
+  const { mean } = statistics;
   const inputs = [x, weight, bias, residual];
   const compute = (g: Tensor, needs: readonly boolean[]) => {
     if (isGradEnabled()) {
@@ -181,7 +192,8 @@ function recorded(
       const found = differentiableGradients([{ x, g: before, positions: view.positions() }], affine, moments);
       return [found.x[0], found.weight, found.bias, before];
     }
-    const exact = given ? { mean, rest, invstd: exactInvstd(given, eps) } : statistics;
+    const exact =
+      "variance" in statistics ? { mean, rest: null, invstd: exactInvstd(statistics.variance, eps) } : statistics;
     const upstream = packedAs(g, x.strides);
     const slope = tailSlope(tail, y, () => scaleAndShift(x, affine, exact, { residual, activation: null }));
     const wanted = { x: needs[0], weight: needs[1], bias: needs[2], before: slope !== null && needs[3] };
@@ -197,8 +209,7 @@ function recorded(
   if (read === "output") saved.push(y);
   else if (read === "input") saved.push(bias, residual);
   if (given) saved.push(mean, given);
-  const own = given ? [] : [mean, rest, invstd];
-  return record("NativeBatchNormBackward0", y, inputs, compute, present(saved), present(own), {
+  return record("NativeBatchNormBackward0", y, inputs, compute, present(saved), own, {
     mean: given && mean,
     variance: given,
     eps,
@@ -268,7 +279,7 @@ export function trainView(
     update.mean.storage.version++;
     update.variance.storage.version++;
   }
-  return recorded(y, input, affine, { mean, rest, invstd }, null, eps, tail, view);
+  return recorded(y, input, affine, { mean, rest, invstd }, eps, tail, view);
 }
 
 /** Batch normalization by given statistics, over [N, C, …]: evaluation. */
@@ -282,12 +293,27 @@ export function batchNormEval(
 ): Tensor {
   const dtype = floatDType(x.dtype, "batch_norm");
   const input = byChannels(x);
-  const invstd = emptyTensor(variance.shape, dtype);
-  const given = packed(variance);
-  backend().invstd(dtype, invstd.pointer, given.pointer, variance.numel, eps);
-  const statistics = { mean: packed(mean), rest: null, invstd };
-  const y = scaleAndShift(input, affine, statistics, tail);
-  // What was given may serve other calls; its root is found again in backward.
-  invstd.storage.release();
-  return recorded(y, input, affine, statistics, given, eps, tail, channelView(input));
+  const view = channelView(input);
+  const { outer, channels, inner } = view;
+  const given = { mean: packed(mean), variance: packed(variance) };
+  const scale = affine.weight && packed(affine.weight);
+  const shift = affine.bias && packed(affine.bias);
+  const y = emptyAs(input);
+  withTail(tail, y, (kernels) =>
+    backend().batchNormEval(
+      dtype,
+      y.pointer,
+      input.pointer,
+      outer,
+      channels,
+      inner,
+      given.mean.pointer,
+      given.variance.pointer,
+      at(scale, 0),
+      at(shift, 0),
+      eps,
+      kernels,
+    ),
+  );
+  return recorded(y, input, affine, given, eps, tail, view);
 }
