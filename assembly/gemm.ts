@@ -1,4 +1,5 @@
 import { pack, packTall } from "./pack";
+import { gemmSparseLeft, gemmSparseRight, hasSparseLeft, hasSparseRight } from "./sparse";
 import { lanes, madd, storeCorner, TALL_ROWS, TILE_BYTES, tallTile } from "./tile";
 
 /** Steps of k between two visits of the output: a sliver of b is then 16 KiB and stays in the first cache. */
@@ -44,12 +45,22 @@ function gemm<T>(
   const bPanel = aPanel + BLOCK_M * BLOCK_K * size;
   const blockN = BLOCK_N_BYTES / size;
   const sliverRow = TALL_ROWS * size;
+  if (size === 4 && hasSparseRight(m, n, k, a, aRow, aColumn, b, bRow, bColumn)) {
+    gemmSparseRight(m, n, k, out, outRow, a, aRow, aColumn, b, bRow, accumulate, scratch);
+    return;
+  }
+  const sparse = size === 4 && hasSparseLeft(m, n, k, a, aRow, aColumn, b, bRow, bColumn);
   const direct = ASC_FEATURE_RELAXED_SIMD && aRow === size && n <= DIRECT_COLUMNS;
   for (let j0: usize = 0; j0 < n; j0 += blockN) {
     const nb = min(blockN, n - j0);
     for (let k0: usize = 0; k0 < k; k0 += BLOCK_K) {
       const kb = min(BLOCK_K, k - k0);
       const add = accumulate || k0 > 0;
+      if (sparse) {
+        const from = b + k0 * bRow + j0 * bColumn;
+        gemmSparseLeft(m, nb, kb, out + j0 * size, outRow, a + k0 * size, aRow, from, bRow, bColumn, add, scratch);
+        continue;
+      }
       pack<T>(bPanel, b + k0 * bRow + j0 * bColumn, bColumn, bRow, nb, kb, width);
       for (let i0: usize = 0; i0 < m; i0 += BLOCK_M) {
         const mb = min(BLOCK_M, m - i0);
