@@ -3,7 +3,7 @@
  * which goes wrong only if the float64 sum was inexact and fell on the middle between two float32: its low 29 bits are then 1 followed by zeros. Those
  * lanes are redone with the lost part taken into account. Results below 2⁻¹²⁶ are not looked after.
  */
-import { sumOf4, sumRow, widenHigh } from "./rows";
+import { widenHigh } from "./rows";
 
 /** Whether relaxed_madd rounds once on this processor: x = 1 + 2⁻¹² gives x·x − (1 + 2⁻¹¹) = 2⁻²⁴ if it does, and 0 if not. */
 export function isFused(x: f32): bool {
@@ -101,49 +101,4 @@ export function scaleRow<T>(y: usize, x: usize, n: usize, a: T, b: T, fused: boo
     store<T>(y, exactFma<T>(load<T>(x), a, b));
     y += sizeof<T>();
   }
-}
-
-/**
- * scaleRow of one channel, and the sum of a row of the next one in the same loop, to the bits of sumRow: while the one waits for the memory that it writes, the other reads.
- */
-export function scaleRowAndSum<T>(y: usize, x: usize, n: usize, a: T, b: T, fused: bool, next: usize): f64 {
-  if (!ASC_FEATURE_RELAXED_SIMD || !fused || sizeof<T>() === 8) {
-    scaleRow<T>(y, x, n, a, b, fused);
-    return sumRow<T>(next, n);
-  }
-  const end = x + n * sizeof<T>();
-  const va = v128.splat<T>(a);
-  const vb = v128.splat<T>(b);
-  const behind = y - x;
-  const ahead = next - x;
-  let s0 = f64x2.splat(0);
-  let s1 = s0;
-  let s2 = s0;
-  let s3 = s0;
-  for (; x + 64 <= end; x += 64) {
-    const p = x + ahead;
-    v128.store(x + behind, v128.relaxed_madd<T>(v128.load(x), va, vb));
-    s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(p)));
-    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(p, 8)));
-    v128.store(x + behind, v128.relaxed_madd<T>(v128.load(x, 16), va, vb), 16);
-    s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(p, 16)));
-    s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(p, 24)));
-    v128.store(x + behind, v128.relaxed_madd<T>(v128.load(x, 32), va, vb), 32);
-    s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(p, 32)));
-    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(p, 40)));
-    v128.store(x + behind, v128.relaxed_madd<T>(v128.load(x, 48), va, vb), 48);
-    s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(p, 48)));
-    s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(p, 56)));
-  }
-  for (; x + 16 <= end; x += 16) {
-    v128.store(x + behind, v128.relaxed_madd<T>(v128.load(x), va, vb));
-    s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(x + ahead)));
-    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(x + ahead, 8)));
-  }
-  let sum = sumOf4(s0, s1, s2, s3);
-  for (; x < end; x += sizeof<T>()) {
-    store<T>(x + behind, exactFma<T>(load<T>(x), a, b));
-    sum += <f64>load<T>(x + ahead);
-  }
-  return sum;
 }

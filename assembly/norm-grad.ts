@@ -4,13 +4,204 @@
  */
 import { columnGradRow, columnGradRows, columnScaleRow, ROWS_TOGETHER } from "./column-rows";
 import { columnGradSums } from "./columns";
+import { addGradSums, gradRow, gradRowAndSums, KeptRelu, Straight, scaleGradRow, ThroughRelu } from "./grad-rows";
 import { unaryGrad } from "./gradient";
 import { channelsTogether, HEAD } from "./norm";
-import { addGradSums, gradRow, gradRowAndSums, scaleGradRow } from "./rows";
+
+/** The number of ReLU among the operations of gradient.ts. */
+const RELU: i32 = 0;
+
+/** From their sums, gWeight and gBias of some channels and what gx is made of: gMean, k and invstd·weight. */
+function finishSums<T>(
+  gWeight: usize,
+  gBias: usize,
+  gMeans: usize,
+  ks: usize,
+  scales: usize,
+  sums: usize,
+  products: usize,
+  channels: usize,
+  count: f64,
+  rest: usize,
+  invstd: usize,
+  weight: usize,
+): void {
+  for (let c: usize = 0; c < channels; c++) {
+    const at = c * sizeof<T>();
+    const scale = load<T>(invstd + at);
+    const sum = load<f64>(sums + c * 8);
+    const lost: f64 = rest ? <f64>load<T>(rest + at) : 0;
+    const product = load<f64>(products + c * 8) - lost * sum;
+    const k = <T>(<T>(<T>(<T>product * scale) * scale) / <T>count);
+    if (gWeight) store<T>(gWeight + at, <T>(product * <f64>scale));
+    if (gBias) store<T>(gBias + at, <T>sum);
+    // (x − mean − rest)·k is (x − mean)·k and a constant
+    store<T>(gMeans + at, <T>(lost === 0 ? sum / count : sum / count - lost * <f64>k));
+    store<T>(ks + at, k);
+    store<T>(scales + at, weight ? <T>(scale * load<T>(weight + at)) : scale);
+  }
+}
+
+/** Channels side by side. */
+function gradColumns<T>(
+  gx: usize,
+  gWeight: usize,
+  gBias: usize,
+  g: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  all: usize,
+  mean: usize,
+  rest: usize,
+  invstd: usize,
+  weight: usize,
+  batchStatistics: bool,
+  sums: usize,
+): void {
+  const stride = all * sizeof<T>();
+  const products = sums + channels * 8;
+  const gMeans = products + channels * 8;
+  const ks = gMeans + channels * sizeof<T>();
+  const scales = ks + channels * sizeof<T>();
+  if (batchStatistics || gWeight || gBias) columnGradSums<T>(sums, products, g, x, outer, channels, all, mean);
+  finishSums<T>(gWeight, gBias, gMeans, ks, scales, sums, products, channels, <f64>outer, rest, invstd, weight);
+  if (!gx) return;
+  // Backwards, since the rows that were summed last are still in cache.
+  for (let left = outer; left > 0; ) {
+    if (batchStatistics && left >= ROWS_TOGETHER) {
+      left -= ROWS_TOGETHER;
+      const i = left * stride;
+      columnGradRows<T>(gx + i, g + i, x + i, channels, stride, gMeans, mean, ks, scales);
+      continue;
+    }
+    left--;
+    const i = left * stride;
+    if (batchStatistics) columnGradRow<T>(gx + i, g + i, x + i, channels, gMeans, mean, ks, scales);
+    else columnScaleRow<T>(gx + i, g + i, channels, scales);
+  }
+}
 
 /**
- * Where an activation followed, number `op`, the gradient before it is g·f'(source), and is put `before`. `scratch` holds HEAD bytes, two float64 of every channel, and
- * behind them gMean, k and invstd·weight.
+ * Channels one behind the other, `together` of them walked row by row. The gradient comes by the way G, see grad-rows.ts; where op >= 0, g are rows in the making: what of
+ * `upstream` comes through that activation.
+ */
+function gradRows<T, G>(
+  gx: usize,
+  gWeight: usize,
+  gBias: usize,
+  g: usize,
+  x: usize,
+  outer: usize,
+  channels: usize,
+  inner: usize,
+  all: usize,
+  mean: usize,
+  invstd: usize,
+  weight: usize,
+  batchStatistics: bool,
+  source: usize,
+  before: usize,
+  op: i32,
+  p: f64,
+  upstream: usize,
+  together: usize,
+  scratch: usize,
+): void {
+  const size: usize = sizeof<T>();
+  const row = inner * size;
+  const stride = all * row;
+  const end = outer * stride;
+  const count = <f64>outer * <f64>inner;
+  const sums = scratch + HEAD;
+  const products = sums + channels * 8;
+  const gMeans = products + channels * 8;
+  const ks = gMeans + channels * size;
+  const scales = ks + channels * size;
+  // The sums of a group are taken while the one before it is written, if it is.
+  const ahead = gx !== 0 && batchStatistics;
+  const needsSums = batchStatistics || gWeight !== 0 || gBias !== 0;
+  for (let c: usize = 0; c < channels; c += together) {
+    const n = min(together, channels - c);
+    const at = c * size;
+    if (c === 0 || !ahead) {
+      for (let r: usize = 0; r < end; r += stride) {
+        for (let d = c; d < c + n; d++) {
+          const i = r + d * row;
+          if (op >= 0) unaryGrad<T>(op, g + i, upstream + i, source + i, inner, p, 0, scratch);
+          if (!needsSums) continue;
+          const m = load<T>(mean + d * size);
+          addGradSums<T, G>(sums + d * 8, products + d * 8, g + i, x + i, inner, m, source + i, before + i);
+        }
+      }
+    }
+    const ofWeight = gWeight ? gWeight + at : 0;
+    const ofBias = gBias ? gBias + at : 0;
+    const w = weight ? weight + at : 0;
+    const first = sums + c * 8;
+    finishSums<T>(
+      ofWeight,
+      ofBias,
+      gMeans + at,
+      ks + at,
+      scales + at,
+      first,
+      first + channels * 8,
+      n,
+      count,
+      0,
+      invstd + at,
+      w,
+    );
+    if (!gx) continue;
+    for (let o: usize = 0; o < outer; o++) {
+      // The rows that were summed last are still in cache: gx goes backwards, the sums of the next group forwards.
+      const r = end - (o + 1) * stride;
+      for (let d = c; d < c + n; d++) {
+        const i = r + d * row;
+        const scale = load<T>(scales + d * size);
+        if (!batchStatistics) {
+          scaleGradRow<T>(gx + i, g + i, inner, scale);
+          continue;
+        }
+        const gMean = load<T>(gMeans + d * size);
+        const m = load<T>(mean + d * size);
+        const k = load<T>(ks + d * size);
+        const next = d + together;
+        if (next >= channels) {
+          gradRow<T, G>(gx + i, g + i, x + i, inner, gMean, m, k, scale, source + i, before + i);
+          continue;
+        }
+        const j = o * stride + next * row;
+        if (op >= 0) unaryGrad<T>(op, g + j, upstream + j, source + j, inner, p, 0, scratch);
+        const mNext = load<T>(mean + next * size);
+        gradRowAndSums<T, G>(
+          gx + i,
+          g + i,
+          x + i,
+          inner,
+          gMean,
+          m,
+          k,
+          scale,
+          sums + next * 8,
+          products + next * 8,
+          g + j,
+          x + j,
+          mNext,
+          source + i,
+          before + i,
+          source + j,
+          before + j,
+        );
+      }
+    }
+  }
+}
+
+/**
+ * Where an activation followed, number `op`, the gradient before it is g·f'(source), and is put `before`, which may be gx. `scratch` holds HEAD bytes, two float64 of every
+ * channel, and behind them gMean, k and invstd·weight.
  */
 export function normalizeByChannelGrad<T>(
   gx: usize,
@@ -33,92 +224,91 @@ export function normalizeByChannelGrad<T>(
   p: f64,
   scratch: usize,
 ): void {
-  const size: usize = sizeof<T>();
-  const row = inner * size;
-  const stride = all * row;
-  const end = outer * stride;
-  const count = <f64>outer * <f64>inner;
-  const needsSums = batchStatistics || gWeight !== 0 || gBias !== 0;
-  const columns = inner === 1;
-  const streams: usize = op < 0 ? 2 : 3;
-  const together = columns ? max(1, channels) : channelsTogether(streams * outer * row, row, channels);
-  const h = op < 0 ? g : before;
-  const sums = scratch + HEAD;
-  const products = sums + channels * 8;
-  const gMeans = products + channels * 8;
-  const ks = gMeans + channels * size;
-  const scales = ks + channels * size;
-  // The sums of a group are taken while the one before it is written, if it is.
-  const ahead = gx !== 0 && batchStatistics && !columns;
-  memory.fill(sums, 0, channels * 16);
-  if (columns) {
+  memory.fill(scratch + HEAD, 0, channels * 16);
+  if (inner === 1) {
+    const stride = all * sizeof<T>();
     if (op >= 0) {
-      for (let i: usize = 0; i < end; i += stride) {
+      for (let i: usize = 0; i < outer * stride; i += stride) {
         unaryGrad<T>(op, before + i, g + i, source + i, channels, p, 0, scratch);
       }
     }
-    if (needsSums) columnGradSums<T>(sums, products, h, x, outer, channels, all, mean);
+    const h = op < 0 ? g : before;
+    const sums = scratch + HEAD;
+    gradColumns<T>(gx, gWeight, gBias, h, x, outer, channels, all, mean, rest, invstd, weight, batchStatistics, sums);
+    return;
   }
-  for (let c: usize = 0; c < channels; c += together) {
-    const last = min(c + together, channels);
-    if (!columns && (c === 0 || !ahead)) {
-      for (let r: usize = 0; r < end; r += stride) {
-        for (let d = c; d < last; d++) {
-          const i = r + d * row;
-          if (op >= 0) unaryGrad<T>(op, before + i, g + i, source + i, inner, p, 0, scratch);
-          if (needsSums) addGradSums<T>(sums + d * 8, products + d * 8, h + i, x + i, inner, load<T>(mean + d * size));
-        }
-      }
-    }
-    for (let d = c; d < last; d++) {
-      const at = d * size;
-      const scale = load<T>(invstd + at);
-      const sum = load<f64>(sums + d * 8);
-      const lost: f64 = columns && rest ? <f64>load<T>(rest + at) : 0;
-      const product = load<f64>(products + d * 8) - lost * sum;
-      const k = <T>(<T>(<T>(<T>product * scale) * scale) / <T>count);
-      if (gWeight) store<T>(gWeight + at, <T>(product * <f64>scale));
-      if (gBias) store<T>(gBias + at, <T>sum);
-      // (x − mean − rest)·k is (x − mean)·k and a constant
-      store<T>(gMeans + at, <T>(lost === 0 ? sum / count : sum / count - lost * <f64>k));
-      store<T>(ks + at, k);
-      store<T>(scales + at, weight ? <T>(scale * load<T>(weight + at)) : scale);
-    }
-    if (!gx) continue;
-    for (let o: usize = 0; o < outer; o++) {
-      // The rows that were summed last are still in cache: gx goes backwards, the sums of the next group forwards.
-      const r = end - (o + 1) * stride;
-      if (columns) {
-        if (batchStatistics && outer - o >= ROWS_TOGETHER) {
-          o += ROWS_TOGETHER - 1;
-          const i = end - (o + 1) * stride;
-          columnGradRows<T>(gx + i, h + i, x + i, channels, stride, gMeans, mean, ks, scales);
-        } else if (batchStatistics) columnGradRow<T>(gx + r, h + r, x + r, channels, gMeans, mean, ks, scales);
-        else columnScaleRow<T>(gx + r, h + r, channels, scales);
-        continue;
-      }
-      for (let d = c; d < last; d++) {
-        const at = d * size;
-        const i = r + d * row;
-        const scale = load<T>(scales + at);
-        if (!batchStatistics) {
-          scaleGradRow<T>(gx + i, h + i, inner, scale);
-          continue;
-        }
-        const gMean = load<T>(gMeans + at);
-        const m = load<T>(mean + at);
-        const k = load<T>(ks + at);
-        const next = d + together;
-        if (next >= channels) {
-          gradRow<T>(gx + i, h + i, x + i, inner, gMean, m, k, scale);
-          continue;
-        }
-        const j = end - stride - r + next * row;
-        const n = next * 8;
-        if (op >= 0) unaryGrad<T>(op, before + j, g + j, source + j, inner, p, 0, scratch);
-        const mNext = load<T>(mean + next * size);
-        gradRowAndSums<T>(gx + i, h + i, x + i, inner, gMean, m, k, scale, sums + n, products + n, h + j, x + j, mNext);
-      }
-    }
+  const streams: usize = op < 0 ? 2 : 3;
+  const row = inner * sizeof<T>();
+  const together = channelsTogether(streams * outer * row, row, channels);
+  const isRelu = op === RELU && batchStatistics && gx !== 0;
+  if (isRelu && before === gx) {
+    gradRows<T, ThroughRelu>(
+      gx,
+      gWeight,
+      gBias,
+      g,
+      x,
+      outer,
+      channels,
+      inner,
+      all,
+      mean,
+      invstd,
+      weight,
+      batchStatistics,
+      source,
+      0,
+      -1,
+      0,
+      0,
+      together,
+      scratch,
+    );
+  } else if (isRelu) {
+    gradRows<T, KeptRelu>(
+      gx,
+      gWeight,
+      gBias,
+      g,
+      x,
+      outer,
+      channels,
+      inner,
+      all,
+      mean,
+      invstd,
+      weight,
+      batchStatistics,
+      source,
+      before,
+      -1,
+      0,
+      0,
+      together,
+      scratch,
+    );
+  } else {
+    gradRows<T, Straight>(
+      gx,
+      gWeight,
+      gBias,
+      op < 0 ? g : before,
+      x,
+      outer,
+      channels,
+      inner,
+      all,
+      mean,
+      invstd,
+      weight,
+      batchStatistics,
+      source,
+      0,
+      op,
+      p,
+      g,
+      together,
+      scratch,
+    );
   }
 }

@@ -1,7 +1,8 @@
 /* The gradient of normalization by rows, see norm-rows.ts. */
+
+import { addGradSums, Straight } from "./grad-rows";
 import { affineGradRow, gradOfRowsTogether, weightedGradRow } from "./row-grad-along";
 import { addBlock, addColumns, BLOCK_ROWS, weightedSums } from "./row-grad-sums";
-import { addGradSums } from "./rows";
 
 /**
  * gx = (h − Σh / length − (x − mean)·invstd²·Σh(x − mean) / length)·invstd with h = g·weight, for rows number `from` up to `to`. `sums` takes the parameters'
@@ -138,7 +139,7 @@ function addChannel<T>(
   const product = load<f64>(weightSum);
   store<f64>(biasSum, 0);
   store<f64>(weightSum, 0);
-  addGradSums<T>(biasSum, weightSum, g, x, n, mean);
+  addGradSums<T, Straight>(biasSum, weightSum, g, x, n, mean, 0, 0);
   const sum = load<f64>(biasSum);
   const moment = load<f64>(weightSum) - lost * sum;
   store<f64>(row, load<f64>(row) + sum * <f64>weight);

@@ -5,8 +5,9 @@
 import { columnScaleShiftRow, columnScaleShiftRows, ROWS_TOGETHER } from "./column-rows";
 import { columnMoments } from "./columns";
 import { axpy } from "./elementwise";
-import { exactFma, scaleRow, scaleRowAndSum } from "./exact";
+import { exactFma, scaleRow } from "./exact";
 import { sumRow, sumSquares } from "./rows";
+import { scaleTailRow, scaleTailRowAndSum } from "./scale-rows";
 import { unary } from "./unary";
 
 export { isFused } from "./exact";
@@ -288,9 +289,13 @@ export function batchNorm<T>(
         const a = load<T>(alpha + d * size);
         const b = load<T>(beta + d * size);
         const next = c + together + d;
-        if (next >= channels) scaleRow<T>(y + i, x + i, inner, a, b, fused);
-        else addTo(sums + next * 8, scaleRowAndSum<T>(y + i, x + i, inner, a, b, fused, x + i + together * row));
-        applyTail<T>(y + i, residual ? residual + i : 0, inner, op, p, q, scratch);
+        const addend = residual ? residual + i : 0;
+        if (next >= channels) {
+          scaleTailRow<T>(y + i, x + i, inner, a, b, addend, op, p, q, fused, scratch);
+          continue;
+        }
+        const j = x + i + together * row;
+        addTo(sums + next * 8, scaleTailRowAndSum<T>(y + i, x + i, inner, a, b, addend, op, p, q, fused, scratch, j));
       }
     }
   }

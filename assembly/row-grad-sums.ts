@@ -1,10 +1,11 @@
 /* Sums of the gradient of normalization by rows with weights along the row: of a row, and of its columns for the parameters. */
-import { addGradSums, LANE_BYTES, madd, sumBoth, widenHigh } from "./rows";
+import { addGradSums, Straight } from "./grad-rows";
+import { LANE_BYTES, madd, sumBoth, widenHigh } from "./rows";
 
 /** Σ h and Σ h·(x − mean) with h = g·weight, the weight along the row or 0 */
 export function weightedSums<T>(sums: usize, g: usize, x: usize, n: usize, mean: T, weight: usize): void {
   if (!weight) {
-    addGradSums<T>(sums, sums + 8, g, x, n, mean);
+    addGradSums<T, Straight>(sums, sums + 8, g, x, n, mean, 0, 0);
     return;
   }
   const bytes = n * sizeof<T>();
