@@ -49,30 +49,39 @@ describe("BatchNormAct2d is batch norm, sum and activation in one", () => {
     return { layer, bn, act };
   }
 
-  test.each(names)("%s: values, gradients and statistics", (activation) => {
-    for (const withResidual of [false, true]) {
-      const { layer, bn, act } = pair(activation);
-      for (const training of [true, false]) {
-        layer.train(training);
-        bn.train(training);
-        const data = [randn([2, 3, 4, 5]), randn([2, 3, 4, 5]), randn([2, 3, 4, 5])];
-        const run = (forward: (x: Tensor, residual: Tensor | null) => Tensor, owner: nn.Module) => {
-          const [x, residual] = data.slice(0, 2).map((t) => t.clone().requiresGrad_());
-          owner.zeroGrad();
-          const y = forward(x, withResidual ? residual : null);
-          y.backward(data[2]);
-          return [y, x.grad, residual.grad, ...owner.parameters().map((p) => p.grad), ...owner.buffers()];
-        };
-        const ours = run((x, residual) => layer.forward(x, { residual }), layer);
-        const theirs = run((x, r) => act(r ? bn.forward(x).add(r) : bn.forward(x)), bn);
-        expect(ours).toHaveLength(theirs.length);
-        ours.forEach((found, i) => {
-          if (!theirs[i]) expect(found).toBeNull();
-          else near(found, theirs[i], i === 0 ? 1e-6 : 5e-6);
-        });
+  // 3 × 7 leaves elements behind the last whole vector; of channels of 40 × 41 × 41 only one is walked at a time, with the sums of the next one.
+  const small = [
+    [2, 3, 4, 5],
+    [2, 3, 3, 7],
+  ];
+  const cases = small.flatMap((shape) => names.map((name) => [name, shape] as const));
+  test.each([...cases, ["relu", [40, 3, 41, 41]] as const])(
+    "%s, %j: values, gradients and statistics",
+    (activation, shape) => {
+      for (const withResidual of [false, true]) {
+        const { layer, bn, act } = pair(activation);
+        for (const training of [true, false]) {
+          layer.train(training);
+          bn.train(training);
+          const data = [randn(shape), randn(shape), randn(shape)];
+          const run = (forward: (x: Tensor, residual: Tensor | null) => Tensor, owner: nn.Module) => {
+            const [x, residual] = data.slice(0, 2).map((t) => t.clone().requiresGrad_());
+            owner.zeroGrad();
+            const y = forward(x, withResidual ? residual : null);
+            y.backward(data[2]);
+            return [y, x.grad, residual.grad, ...owner.parameters().map((p) => p.grad), ...owner.buffers()];
+          };
+          const ours = run((x, residual) => layer.forward(x, { residual }), layer);
+          const theirs = run((x, r) => act(r ? bn.forward(x).add(r) : bn.forward(x)), bn);
+          expect(ours).toHaveLength(theirs.length);
+          ours.forEach((found, i) => {
+            if (!theirs[i]) expect(found).toBeNull();
+            else near(found, theirs[i], i === 0 ? 1e-6 : 5e-6);
+          });
+        }
       }
-    }
-  });
+    },
+  );
 
   test.each(names)("%s: derivatives by gradcheck, twice, in training and evaluation", (activation) => {
     const double = { dtype: "float64" } as const;
