@@ -165,7 +165,7 @@ function transformGradient(
  * sums (6 channels × 8 output channels) += Σ over tiles, whose channels lie side by side. Twelve accumulators need the branch that is never taken, as in tile.ts, and behind
  * the first row: 62 GFLOP/s, of four rows 54.
  */
-function sumSix(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): void {
+export function sumSix(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): void {
   const out1 = out + outRow;
   const out2 = out1 + outRow;
   const out3 = out2 + outRow;
@@ -224,7 +224,7 @@ function sumSix(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): vo
 }
 
 /** The same with four channels. */
-function sumFour(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): void {
+export function sumFour(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): void {
   const out1 = out + outRow;
   const out2 = out1 + outRow;
   const out3 = out2 + outRow;
@@ -315,8 +315,8 @@ function sumRows(p: usize, sums: usize, g: usize, x: usize, first: usize, count:
   const gBand = band + bandBytes(p);
   const left = gBand + gradientBand(p);
   const right = left + PLACES * xPlace;
-  touch(p, x, first, count, false, sums - TEMPORARY);
-  touch(p, g, first, count, true, sums - TEMPORARY);
+  touch(p, x, first, count, SIDE, 2, false, sums - TEMPORARY);
+  touch(p, g, first, count, SIDE, 0, true, sums - TEMPORARY);
   for (let r: usize = 0; r < count; r++) {
     const n = (first + r) / perImage;
     const down = first + r - n * perImage;

@@ -112,7 +112,7 @@ function combineWeights(to: usize, row: usize, w0: v128, w1: v128, w2: v128): vo
 }
 
 /** One tap of up to four output channels. */
-function loadTap(w: usize, lane: usize, count: usize): v128 {
+export function loadTap(w: usize, lane: usize, count: usize): v128 {
   if (count === 0) return f32x4.splat(0);
   let v = v128.load32_zero(w);
   if (count > 1) v = v128.load32_lane(w + lane, v, 1);
@@ -274,7 +274,7 @@ function writeRow(
 }
 
 /** Bytes of rows of tiles that are whole images side by side, otherwise 0. */
-function imageBytes(p: usize, rows: usize, isOutput: bool): usize {
+export function imageBytes(p: usize, rows: usize, isOutput: bool): usize {
   const image = get(p, isOutput ? OUT_IMAGE : IN_IMAGE);
   const size = isOutput
     ? get(p, OUT_CHANNELS) * get(p, OUT_HEIGHT) * get(p, OUT_WIDTH)
@@ -320,7 +320,7 @@ export function winogradF32(
   let ahead = false;
   for (let start = first; start < last; start += atOnce) {
     const rows = min(atOnce, last - start);
-    if (!ahead) touch(p, x, start, rows, false, scratch);
+    if (!ahead) touch(p, x, start, rows, SIDE, 2, false, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = x + n * get(p, IN_IMAGE) * 4;
@@ -358,7 +358,7 @@ export function winogradF32(
       }
     }
     store<u32>(scratch, all); // or nothing would be read
-    if (!wasAhead) touch(p, out, start, rows, true, scratch);
+    if (!wasAhead) touch(p, out, start, rows, SIDE, 0, true, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = out + n * get(p, OUT_IMAGE) * 4;

@@ -24,11 +24,28 @@ const SHAPES: readonly (readonly [number, number, number, number, number, number
   [8, 20, 20, 20, 17, 1, 1],
 ];
 
-function shapeOf([batch, inChannels, height, width, outChannels, padding, groups]: (typeof SHAPES)[number]) {
+/** Of stride 2, and which passes go by Winograd's algorithm: the gradient of the input with a padding of 1. */
+const STRIDED: readonly (readonly [...(typeof SHAPES)[number], passes: string])[] = [
+  [9, 8, 8, 8, 24, 1, 1, "forward, input"],
+  [1, 30, 32, 48, 21, 1, 1, "forward, input, weight"],
+  [4, 42, 16, 15, 74, 1, 2, "forward, input, weight"],
+  [2, 48, 16, 24, 36, 1, 2, "forward, input"],
+  [5, 64, 7, 8, 33, 1, 1, "forward, input"],
+  [2, 20, 33, 17, 40, 0, 1, "forward, weight"],
+  [6, 12, 13, 21, 20, 2, 1, "forward, weight"],
+  // Blocks of whole images, and of enough tiles for register tiles of five.
+  [16, 16, 32, 32, 32, 1, 1, "forward, input, weight"],
+  [16, 34, 16, 16, 33, 1, 1, "forward, input, weight"],
+  [8, 16, 24, 40, 16, 0, 1, "forward, weight"],
+];
+
+function shapeOf(numbers: readonly [...(typeof SHAPES)[number], ...string[]], stride = 1) {
+  const [batch, inChannels, height, width, outChannels, padding, groups] = numbers;
+  const outSize = (size: number) => Math.floor((size + 2 * padding - 3) / stride) + 1;
   return {
     ...{ batch, inChannels, inHeight: height, inWidth: width, outChannels, groups },
-    ...{ outHeight: height + 2 * padding - 2, outWidth: width + 2 * padding - 2 },
-    ...{ kernelHeight: 3, kernelWidth: 3, strideHeight: 1, strideWidth: 1, dilationHeight: 1, dilationWidth: 1 },
+    ...{ outHeight: outSize(height), outWidth: outSize(width), kernelHeight: 3, kernelWidth: 3 },
+    ...{ strideHeight: stride, strideWidth: stride, dilationHeight: 1, dilationWidth: 1 },
     ...{ paddingHeight: padding, paddingWidth: padding },
   };
 }
@@ -72,6 +89,20 @@ describe.skipIf(!simd)("Winograd's algorithm", () => {
     }
     // If both were one path, nothing above would be about Winograd's algorithm.
     for (const pass of [0, 1, 2]) expect(got[pass]).not.toEqual(plain[pass]);
+  });
+
+  it.each(STRIDED)("[%i, %i, %i, %i] to %i channels, padding %i, %i groups, stride 2: %s", (...numbers) => {
+    const s = shapeOf(numbers, 2);
+    const expected = passes(reference, s, normal());
+    const got = passes(wasm, s, normal());
+    allowWinograd(false);
+    const plain = passes(wasm, s, normal());
+    const names = ["forward", "input", "weight"].filter((_, pass) => {
+      // As above; at most 7.4e-7.
+      expect(error(got[pass], expected[pass])).toBeLessThan(1.2e-6);
+      return got[pass].some((value, i) => value !== plain[pass][i]);
+    });
+    expect(names.join(", ")).toBe(numbers[7]);
   });
 
   it("keeps NaN within its tiles, and reads nothing outside the image", () => {

@@ -6,6 +6,7 @@ import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
 import type { MemoryExports } from "./memory.ts";
 import { ARGUMENTS } from "./module.ts";
+import { type PolyphaseExports, polyphaseConvolutions } from "./polyphase.ts";
 import { type WeightFinish, type WinogradExports, winogradConvolutions } from "./winograd.ts";
 
 type Bytes = (p: Pointer, itemBytes: number) => number;
@@ -37,6 +38,7 @@ export interface ConvExports
   extends WinogradExports,
     DepthwiseExports,
     ConvRowsExports,
+    PolyphaseExports,
     Pick<MemoryExports, "fillF32" | "fillF64"> {
   convWeightsBytes: Bytes;
   convScratch(p: Pointer): number;
@@ -87,6 +89,7 @@ export function convKernels(
 ): Pick<LinearKernels, "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad"> {
   const bytesOf = (dtype: FloatDType) => (dtype === "float32" ? 4 : 8);
   const winograd = winogradConvolutions(wasm, heap);
+  const polyphase = polyphaseConvolutions(wasm, heap);
   const depthwise = depthwiseConvolutions(wasm, heap);
   const rows = rowConvolutions(wasm, heap);
 
@@ -238,6 +241,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
       if (isDepthwise(shape)) return depthwise.conv2d(dtype, shape, out, x, w, bias);
       if (winograd.suits(dtype, shape)) return winograd.forward(shape, out, x, w, bias);
+      if (polyphase.suits(dtype, shape)) return polyphase.forward(shape, out, x, w, bias);
       if (rows.suits(dtype, shape)) return rows.forward(shape, out, x, w, bias);
       const s = isPointwise(shape) ? asRow(shape) : shape;
       for (let group = 0; group < s.groups; group++) forward(dtype, s, group, out, x, w, bias);
@@ -246,6 +250,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
       if (isDepthwise(shape)) return depthwise.conv2dInputGrad(dtype, shape, gx, g, w);
       if (winograd.suits(dtype, shape)) return winograd.inputGrad(shape, gx, g, w);
+      if (polyphase.suitsInputGrad(dtype, shape)) return polyphase.inputGrad(shape, gx, g, w);
       if (rows.suitsInputGrad(dtype, shape)) return rows.inputGrad(shape, gx, g, w);
       const s = isPointwise(shape) ? asRow(shape) : shape;
       // A stride beyond the kernel leaves positions that no output reads.
@@ -260,6 +265,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2dWeightGrad(dtype, shape, gw, g, x);
       if (isDepthwise(shape)) return depthwise.conv2dWeightGrad(dtype, shape, gw, g, x);
       if (winograd.suits(dtype, shape)) return winograd.weightGrad(shape, gw, g, x);
+      if (polyphase.suitsWeightGrad(dtype, shape)) return polyphase.weightGrad(shape, gw, g, x);
       for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
     },
   };

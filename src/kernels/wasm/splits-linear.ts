@@ -1,4 +1,5 @@
 import { heap } from "../heap.ts";
+import { polyphaseRowTime } from "./polyphase.ts";
 import type { Split } from "./split.ts";
 import { threadCount } from "./threads.ts";
 import { winogradRowTime } from "./winograd.ts";
@@ -138,6 +139,42 @@ const winogradWeight: Split = {
   },
 };
 
+/** By fours of channels, of which each takes about 90 ns for each of the other side. */
+const polyphasePack: Split = {
+  items: 5,
+  work: (args) => 300 * field(args, args[3] ? 20 : 4),
+  scratch: 6,
+  scratchBytes: () => 576,
+  steps(_args, steps) {
+    steps[4] = 1;
+  },
+};
+
+const polyphaseWork = (args: readonly number[]) =>
+  polyphaseRowTime(Math.ceil(field(args, 28) / 4), field(args, 4), field(args, 20)) / 0.3;
+
+/** By rows of tiles, in the blocks in which they are done; `first` is the place of the first one, before their number and the scratch memory. */
+const polyphase = (first: number, scratchOf: string): Split => ({
+  items: first + 1,
+  work: polyphaseWork,
+  grain: ([p], kernels) => kernels.polyphaseRows(p) as number,
+  scratch: first + 2,
+  scratchBytes: ([p], kernels) => kernels[scratchOf](p) as number,
+  steps(_args, steps) {
+    steps[first] = 1;
+  },
+});
+
+const polyphaseWeight: Split = {
+  items: 5,
+  work: (args) => args[6] * polyphaseWork(args),
+  scratch: 7,
+  scratchBytes: ([p], kernels) => kernels.polyphaseWeightScratch(p) as number,
+  steps(_args, steps) {
+    steps[4] = 1;
+  },
+};
+
 /** By channels; `first` is the place of the first one, before their number and the scratch memory. */
 const depthwise = (first: number, bytes: number): Split => ({
   items: first + 1,
@@ -176,6 +213,10 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   winogradPackF32: winogradPack,
   winogradF32: winograd,
   winogradWeightGradF32: winogradWeight,
+  polyphasePackF32: polyphasePack,
+  polyphaseF32: polyphase(5, "polyphaseScratch"),
+  polyphaseInputGradF32: polyphase(4, "polyphaseInputScratch"),
+  polyphaseWeightGradF32: polyphaseWeight,
   depthwiseF32: depthwise(5, 4),
   depthwiseF64: depthwise(5, 8),
   depthwiseInputGradF32: depthwise(4, 4),

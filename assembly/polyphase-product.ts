@@ -1,0 +1,99 @@
+/*
+ * The products of polyphase.ts and of the gradient of its input, at each of the 25 places of a block of transformed tiles, and how blocks are cut.
+ */
+import { BATCH, CHANNELS, get, OUT_CHANNELS, padded } from "./geometry";
+import { PLACES, POINTS, phaseChannels, phasesAt } from "./polyphase-tiles";
+import { TILE_BYTES } from "./tile";
+import { multiplyTiles } from "./winograd-product";
+import { oddLines, tilesAcross, tilesDown } from "./winograd-tiles";
+
+/** Bytes from tile to tile: 32 channels together, of one phase or several. */
+export const STEP: usize = 128;
+const TOGETHER: usize = 32;
+
+/** Bytes of transformed tiles, in and out, that are aimed at, and the most tiles worth taking at once. */
+const BLOCK_BYTES: usize = 589824;
+const BLOCK_TILES: usize = 128;
+
+/** Rows of tiles that are done at once: whole images if it can be, and an eighth of all at most, so that threads have something to share. */
+export function polyphaseRows(p: usize): usize {
+  const bytes = 324 * phaseChannels(get(p, CHANNELS)) + 4 * PLACES * padded(get(p, OUT_CHANNELS), 8);
+  const tiles = min(BLOCK_TILES, BLOCK_BYTES / bytes);
+  const rows = min(tiles / tilesAcross(p), (get(p, BATCH) * tilesDown(p) + 7) / 8);
+  const perImage = tilesDown(p);
+  return max(1, rows > perImage ? rows - (rows % perImage) : rows);
+}
+
+/** Tiles of a block, whole groups of four, and an odd number of groups. */
+export function blockTiles(p: usize): usize {
+  return padded(polyphaseRows(p) * tilesAcross(p), 4) | 4;
+}
+
+/** Bytes of the transformed weights of one place: slivers of eight output channels, or in the gradient of eight channels of phases. */
+export function weightsPlace(p: usize): usize {
+  return oddLines(16 * phaseChannels(get(p, CHANNELS)) * padded(get(p, OUT_CHANNELS), 8));
+}
+
+/** Reads, or overwrites, the i-th of `shares` equal parts of some bytes. */
+function fetch(from: usize, bytes: usize, i: usize, shares: usize, writes: bool): u32 {
+  const part = padded((bytes + shares - 1) / shares, 64);
+  const end = from + min(bytes, (i + 1) * part);
+  let all: u32 = 0;
+  for (let at = from + i * part; at < end; at += 64) {
+    if (writes) store<u32>(at, 0);
+    else all |= load<u32>(at);
+  }
+  return all;
+}
+
+/**
+ * Sums of `count` tiles. Where `phases` are summed, places have up to four times `channels` channels; otherwise that many columns, of which `columns` is the number without. Meanwhile what the next block
+ * reads and writes, xBytes from x on and outBytes from out on, is fetched a few lines at a time, as in winograd.ts.
+ */
+export function multiplyPlaces(
+  p: usize,
+  gradient: bool,
+  odd: usize,
+  count: usize,
+  tiles: usize,
+  place: usize,
+  block: usize,
+  u: usize,
+  sums: usize,
+  sumPlace: usize,
+  sumRow: usize,
+  x: usize,
+  xBytes: usize,
+  out: usize,
+  outBytes: usize,
+  kept: usize,
+): void {
+  const each = phaseChannels(get(p, CHANNELS));
+  const outChannels = get(p, OUT_CHANNELS);
+  const weightsStep = weightsPlace(p);
+  const shares = PLACES * (gradient ? (81 * each) / (25 * 8) : (outChannels + 7) / 8);
+  let done: usize = 0;
+  let all: u32 = 0;
+  for (let i: usize = 0; i < PLACES; i++) {
+    let weights = u + i * weightsStep;
+    const phased = phasesAt(i / POINTS, i % POINTS, odd) * each;
+    const channels = gradient ? outChannels : phased;
+    const bytes = padded(4 * (gradient ? phased : outChannels), TILE_BYTES);
+    for (let k: usize = 0; k < bytes; k += TILE_BYTES) {
+      if (xBytes) {
+        all |= fetch(x, xBytes, done, shares, false);
+        fetch(out, outBytes, done, shares, true);
+        done++;
+      }
+      let from = tiles + i * place;
+      const to = sums + i * sumPlace + k;
+      for (let c: usize = 0; c < channels; c += TOGETHER) {
+        const summed = min(TOGETHER, channels - c);
+        multiplyTiles<i64>(count, summed, from, weights, to, sumRow, c > 0);
+        from += block;
+        weights += summed * TILE_BYTES;
+      }
+    }
+  }
+  store<u32>(kept, all); // or nothing would be read
+}

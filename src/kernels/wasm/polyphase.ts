@@ -1,0 +1,166 @@
+import type { Conv2dShape, Pointer } from "../backend.ts";
+import type { FloatDType } from "../dtype.ts";
+import type { Heap } from "../heap.ts";
+import { geometryOf } from "./conv-geometry.ts";
+import { ARGUMENTS } from "./module.ts";
+import { type WeightFinish, winogradAllowed } from "./winograd.ts";
+
+/** What assembly/polyphase.ts exports; `p` is an argument block. */
+export interface PolyphaseExports {
+  polyphaseRows(p: Pointer): number;
+  polyphaseScratch(p: Pointer): number;
+  polyphaseWeightsBytes(p: Pointer): number;
+  polyphasePackF32(
+    p: Pointer,
+    u: Pointer,
+    w: Pointer,
+    gradient: boolean,
+    first: number,
+    total: number,
+    scratch: Pointer,
+  ): void;
+  polyphaseF32(
+    p: Pointer,
+    out: Pointer,
+    x: Pointer,
+    u: Pointer,
+    bias: Pointer,
+    first: number,
+    total: number,
+    scratch: Pointer,
+  ): void;
+  polyphaseInputScratch(p: Pointer): number;
+  polyphaseInputGradF32(
+    p: Pointer,
+    gx: Pointer,
+    g: Pointer,
+    u: Pointer,
+    first: number,
+    total: number,
+    scratch: Pointer,
+  ): void;
+  polyphaseWeightScratch(p: Pointer): number;
+  polyphaseWeightGradF32(
+    p: Pointer,
+    sums: Pointer,
+    g: Pointer,
+    x: Pointer,
+    first: number,
+    groups: number,
+    perGroup: number,
+    scratch: Pointer,
+  ): void;
+  convWeightSums(p: Pointer, itemBytes: number): number;
+  convWeightFinishF32: WeightFinish;
+}
+
+/** Groups of rows of tiles that weights' gradients are summed apart in, for threads: no more than this, and of so many tiles at least. */
+const MOST_GROUPS = 16;
+const LEAST_TILES = 64;
+
+const tiles = (size: number) => Math.ceil(size / 4);
+
+/*
+ * Measured times in ns with the fused build: products at 50 GFLOP/s, transforms of a tile 24 for a channel of its 8×8 inputs and 8 for one of its 4×4 outputs, weights 25 for each pair of channels; plain
+ * sums at 42 GFLOP/s, over rows of whole vectors of eight outputs but for the gradient of the weights.
+ */
+
+/** ns for a row of tiles of one group. */
+export function polyphaseRowTime(across: number, channels: number, outChannels: number): number {
+  const [input, output] = [Math.ceil(channels / 4) * 4, Math.ceil(outChannels / 8) * 8];
+  return across * (3.24 * input * output + 24 * input + 8 * output);
+}
+
+function isFaster(s: Conv2dShape, outWidth: number): boolean {
+  const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
+  const rows = s.batch * tiles(s.outHeight);
+  const time = rows * polyphaseRowTime(tiles(s.outWidth), channels, outChannels) + 25 * channels * outChannels;
+  return time < (s.batch * s.outHeight * outWidth * channels * outChannels * 18) / 42;
+}
+
+/** 3×3 convolutions of stride 2 by Winograd's algorithm, for shapes that suit it. */
+export function polyphaseConvolutions(wasm: PolyphaseExports, heap: Heap) {
+  function applies(dtype: FloatDType, s: Conv2dShape): boolean {
+    const is3x3 = s.kernelHeight === 3 && s.kernelWidth === 3;
+    const isStrided = s.strideHeight === 2 && s.strideWidth === 2 && s.dilationHeight * s.dilationWidth === 1;
+    const isPadded = s.paddingHeight <= 2 && s.paddingWidth <= 2;
+    return (
+      dtype === "float32" && is3x3 && isStrided && isPadded && s.inWidth >= 4 && s.outWidth >= 4 && winogradAllowed()
+    );
+  }
+
+  return {
+    suits(dtype: FloatDType, s: Conv2dShape): boolean {
+      return applies(dtype, s) && isFaster(s, Math.ceil(s.outWidth / 8) * 8);
+    },
+    suitsInputGrad(dtype: FloatDType, s: Conv2dShape): boolean {
+      const isPadded = s.paddingHeight === 1 && s.paddingWidth === 1;
+      return isPadded && applies(dtype, s) && isFaster(s, Math.ceil(s.outWidth / 8) * 8);
+    },
+    suitsWeightGrad(dtype: FloatDType, s: Conv2dShape): boolean {
+      return applies(dtype, s) && isFaster(s, s.outWidth);
+    },
+    forward(s: Conv2dShape, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
+      const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
+      heap.i32.set(geometryOf(s), ARGUMENTS / 4);
+      const weights = heap.alloc(wasm.polyphaseWeightsBytes(ARGUMENTS));
+      const scratch = heap.alloc(wasm.polyphaseScratch(ARGUMENTS));
+      for (let group = 0; group < s.groups; group++) {
+        const from = w + 36 * group * channels * outChannels;
+        const fours = 2 * Math.ceil(outChannels / 8);
+        wasm.polyphasePackF32(ARGUMENTS, weights, from, false, 0, fours, scratch);
+        wasm.polyphaseF32(
+          ARGUMENTS,
+          out + 4 * group * outChannels * s.outHeight * s.outWidth,
+          x + 4 * group * channels * s.inHeight * s.inWidth,
+          weights,
+          bias && bias + 4 * group * outChannels,
+          0,
+          s.batch * tiles(s.outHeight),
+          scratch,
+        );
+      }
+      heap.free(scratch);
+      heap.free(weights);
+    },
+    inputGrad(s: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void {
+      const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
+      heap.i32.set(geometryOf(s), ARGUMENTS / 4);
+      const weights = heap.alloc(wasm.polyphaseWeightsBytes(ARGUMENTS));
+      const scratch = heap.alloc(wasm.polyphaseInputScratch(ARGUMENTS));
+      for (let group = 0; group < s.groups; group++) {
+        const from = w + 36 * group * channels * outChannels;
+        wasm.polyphasePackF32(ARGUMENTS, weights, from, true, 0, Math.ceil(channels / 4), scratch);
+        wasm.polyphaseInputGradF32(
+          ARGUMENTS,
+          gx + 4 * group * channels * s.inHeight * s.inWidth,
+          g + 4 * group * outChannels * s.outHeight * s.outWidth,
+          weights,
+          0,
+          s.batch * tiles(s.outHeight),
+          scratch,
+        );
+      }
+      heap.free(scratch);
+      heap.free(weights);
+    },
+    weightGrad(s: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void {
+      const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
+      const rows = s.batch * tiles(s.outHeight);
+      const wanted = Math.floor((rows * tiles(s.outWidth)) / LEAST_TILES);
+      const perGroup = Math.ceil(rows / Math.max(1, Math.min(MOST_GROUPS, wanted)));
+      const parts = Math.ceil(rows / perGroup);
+      heap.i32.set(geometryOf(s), ARGUMENTS / 4);
+      const sums = heap.alloc(parts * wasm.convWeightSums(ARGUMENTS, 4));
+      const scratch = heap.alloc(wasm.polyphaseWeightScratch(ARGUMENTS));
+      for (let group = 0; group < s.groups; group++) {
+        const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
+        const left = x + 4 * group * channels * s.inHeight * s.inWidth;
+        wasm.polyphaseWeightGradF32(ARGUMENTS, sums, right, left, 0, parts, perGroup, scratch);
+        wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, parts, 0, 9 * channels);
+      }
+      heap.free(scratch);
+      heap.free(sums);
+    },
+  };
+}
