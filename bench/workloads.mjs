@@ -1,3 +1,5 @@
+import { normTraffic, operations } from "./lib/resnet20.mjs";
+
 /** What is measured. Plain objects: every peer is sent them and builds what they describe. */
 
 /** The groups that --only takes, and their headings. */
@@ -8,6 +10,7 @@ export const GROUPS = {
   steps: "Training steps",
   scaling: "How it grows",
   memory: "Memory",
+  limits: "Limits",
 };
 
 const BOTH = ["evenkeel", "torch"];
@@ -129,6 +132,73 @@ function scaling() {
   ];
 }
 
+const WITH_LIMITS = ["evenkeel-1", "evenkeel-2", "limits", "limits-2"];
+const ALONE = ["evenkeel-1-kernels"];
+/** Rounds of the limits, which say what is possible, not who is faster. */
+const LIMIT_ROUNDS = 5;
+
+/** A workload beside its limits, in lanes of its choice. */
+const limited = (workload, id, asks, limit) => ({
+  ...workload,
+  id: `limits/${id}`,
+  group: "limits",
+  asks,
+  limit,
+  rounds: LIMIT_ROUNDS,
+});
+
+/** Forward y from x, backward gx from x and g. */
+function bothTraffic(shape) {
+  const bytes = 4 * numel(shape);
+  const passes = [
+    { from: ["x"], to: ["y"] },
+    { from: ["x", "g"], to: ["gx"] },
+  ];
+  return { op: "move", tensors: { x: bytes, y: bytes, g: bytes, gx: bytes }, passes };
+}
+
+/** y from x. */
+function oneTraffic(shape) {
+  const bytes = 4 * numel(shape);
+  return { op: "move", tensors: { x: bytes, y: bytes }, passes: [{ from: ["x"], to: ["y"] }] };
+}
+
+/** The same kernels on tensors so small that they stay in the second cache: their arithmetic alone. */
+const SMALL = [
+  ["batch", [2, 4, 56, 56]],
+  ["batch", [8, 16, 14, 14]],
+  ["batch", [8, 4, 28, 28]],
+  ["layer", [64, 512]],
+];
+
+/** What stands in the way of the goals that are hardest to reach: our times beside what moving the same bytes, or the same arithmetic in cache, takes. */
+function limits() {
+  const beside = (kind, pass, shape, asks, limit) =>
+    limited(norm(kind, pass, shape), `${kind}/${pass}/${times(shape)}`, asks, limit);
+  const both = [...WITH_LIMITS, "evenkeel-1-twice"];
+  const flops = 1e9;
+  return [
+    {
+      id: "limits/peak",
+      group: "limits",
+      op: "fma",
+      flops,
+      asks: ["limits"],
+      limit: { op: "fma", flops },
+      rounds: LIMIT_ROUNDS,
+    },
+    ...SMALL.map(([kind, shape]) => limited(norm(kind, "both", shape), `${kind}/arithmetic/${times(shape)}`, ALONE)),
+    ...BATCH_NORM_SHAPES.map((shape) => beside("batch", "forward", shape, ["evenkeel-1", "limits"], oneTraffic(shape))),
+    ...BATCH_NORM_SHAPES.map((shape) => beside("batch", "both", shape, both, bothTraffic(shape))),
+    ...BATCH_NORM_SHAPES.map((shape) => beside("batch", "eval", shape, WITH_LIMITS, oneTraffic(shape))),
+    beside("layer", "both", [4096, 512], both, bothTraffic([4096, 512])),
+    limited({ ...step("resnet20", 64), flops: operations(64) }, "resnet20/64", [...both, ...ALONE], {
+      op: "move",
+      ...normTraffic(64),
+    }),
+  ];
+}
+
 /** All workloads. The small ones of `quick` try the harness, not the libraries. */
 export function workloads(quick) {
   if (quick) {
@@ -140,6 +210,12 @@ export function workloads(quick) {
       step("mlp", 8, { peers: "all" }),
       { ...norm("batch", "both", [2, 4, 6, 6], { group: "scaling", axis: "batch", value: 2 }), id: "scaling/batch/2" },
       step("mlp", 8, { group: "memory", steps: 2 }),
+      limited(
+        norm("batch", "both", [2, 4, 8, 8]),
+        "batch/both/2×4×8×8",
+        [...WITH_LIMITS, "evenkeel-1-twice", ...ALONE],
+        bothTraffic([2, 4, 8, 8]),
+      ),
     ];
   }
   return [
@@ -151,5 +227,6 @@ export function workloads(quick) {
     step("resnet20", 64),
     ...scaling(),
     step("resnet20", 64, { group: "memory", steps: 10 }),
+    ...limits(),
   ];
 }

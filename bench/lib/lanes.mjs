@@ -27,17 +27,27 @@ const LIBRARIES = {
 /** Names that --peers takes. */
 export const PEERS = Object.keys(LIBRARIES);
 
-/** A lane is what is timed side by side: a library with a number of threads and a memory layout. */
+/**
+ * A lane is what is timed side by side: a library with a number of threads and a memory layout. Those with `asked` run only in workloads that name their lanes: `copies` processes at once, which
+ * shows what the cores give when nothing is shared, or with the time of every kernel.
+ */
 export function lanesFor(peers, threads) {
   const lanes = [];
   for (const peer of peers) {
     const { title } = LIBRARIES[peer];
     if (peer === "evenkeel") {
       for (const t of threads) lanes.push({ id: `evenkeel-${t}`, peer, threads: t, layout: "nchw", title });
+      const one = { peer, threads: 1, layout: "nchw", asked: true };
+      lanes.push({ ...one, id: "evenkeel-1-twice", copies: 2, title: `${title}, two processes at once` });
+      lanes.push({ ...one, id: "evenkeel-1-kernels", byKernel: true, title: `${title}, its kernels timed` });
     } else if (peer === "torch") {
       for (const t of threads) {
         lanes.push({ id: `torch-${t}`, peer, threads: t, layout: "nchw", title });
         lanes.push({ id: `torch-${t}-last`, peer, threads: t, layout: "nhwc", title: `${title}, channels-last` });
+      }
+    } else if (peer === "limits") {
+      for (const t of new Set([1, ...threads])) {
+        lanes.push({ id: t === 1 ? peer : `${peer}-${t}`, peer, threads: t, layout: "nchw", title, asked: t > 1 });
       }
     } else {
       lanes.push({ id: peer, peer, threads: 1, layout: peer.startsWith("tfjs") ? "nhwc" : "nchw", title });
@@ -55,12 +65,18 @@ export function startPeer(peer, threads) {
   return new Peer(process.execPath, [script, peer, String(threads)], env);
 }
 
-/** One process for each library and number of threads; starts them as they are asked for, and again where one died. */
+/** One process for each library and number of threads, and others for lanes that need some of their own; starts them as they are asked for, and again where one died. */
 export class Peers {
   #running = new Map();
 
-  async get({ peer, threads }) {
-    const key = `${peer}/${threads}`;
+  /** The processes of a lane, mostly one. */
+  get({ id, peer, threads, copies = 1, byKernel = false }) {
+    const own = copies > 1 || byKernel;
+    const keys = Array.from({ length: copies }, (_, i) => (own ? `${id}/${i}` : `${peer}/${threads}`));
+    return Promise.all(keys.map((key) => this.#process(key, peer, threads)));
+  }
+
+  async #process(key, peer, threads) {
     const known = this.#running.get(key);
     if (known && !known.ended) return known;
     const started = startPeer(peer, threads);

@@ -1,4 +1,4 @@
-import { lanesFor, startPeer } from "./lanes.mjs";
+import { startPeer } from "./lanes.mjs";
 
 /** A lane that takes longer than this for one iteration is left out: it would take the others' time. */
 const LONGEST_ITERATION = 5e9;
@@ -14,7 +14,7 @@ export async function measure(workload, lanes, peers, { rounds, settleMs, sample
   for (const lane of lanes.filter((lane) => wanted(workload, lane))) {
     const result = { lane: lane.id, samples: [] };
     try {
-      const peer = await peers.get(lane);
+      const processes = await peers.get(lane);
       const request = {
         do: "prepare",
         key: lane.id,
@@ -23,14 +23,15 @@ export async function measure(workload, lanes, peers, { rounds, settleMs, sample
         sampleMs,
         clock,
       };
-      const { ns, check, unsupported } = await peer.ask(request, 60);
+      const [{ ns, check, unsupported }] = await askAll(processes, request, 60);
       if (unsupported) result.unsupported = unsupported;
       else if (ns > LONGEST_ITERATION) result.unsupported = `${(ns / 1e9).toFixed(0)} s an iteration`;
       else {
         if (check !== undefined) result.check = check;
         result.iterations = Math.max(1, Math.min(10_000, Math.round((sampleMs * 1e6) / ns)));
-        const laneRounds = Math.max(2, Math.min(rounds, Math.round((laneSeconds * 1e9) / (ns * result.iterations))));
-        running.push({ lane, peer, result, expected: ns, rounds: laneRounds });
+        const most = Math.min(rounds, workload.rounds ?? rounds);
+        const laneRounds = Math.max(2, Math.min(most, Math.round((laneSeconds * 1e9) / (ns * result.iterations))));
+        running.push({ lane, processes, result, expected: ns, rounds: laneRounds });
       }
     } catch (error) {
       result.unsupported = error.message.split("\n")[0].slice(0, 200);
@@ -45,7 +46,7 @@ export async function measure(workload, lanes, peers, { rounds, settleMs, sample
       if (round >= entry.rounds) continue;
       try {
         const { iterations } = entry.result;
-        const { ns } = await entry.peer.ask({
+        const answers = await askAll(entry.processes, {
           do: "run",
           key: entry.lane.id,
           iterations,
@@ -53,15 +54,34 @@ export async function measure(workload, lanes, peers, { rounds, settleMs, sample
           expected: entry.expected,
           clock,
         });
-        entry.result.samples.push(Math.round(ns));
+        addSample(entry.result, answers);
       } catch (error) {
         entry.result.unsupported = error.message.split("\n")[0].slice(0, 200);
         entry.rounds = 0;
       }
     }
   }
-  for (const { lane, peer } of running) if (!peer.ended) await peer.ask({ do: "drop", key: lane.id });
+  for (const { lane, processes } of running) {
+    for (const peer of processes) if (!peer.ended) await peer.ask({ do: "drop", key: lane.id });
+  }
   return { ...workload, unit: "ns", clock, date: new Date().toISOString(), lanes: results.map(withoutFailed) };
+}
+
+/** The answers of all processes of a lane, asked at once. */
+function askAll(processes, request, seconds) {
+  return Promise.all(processes.map((peer) => peer.ask(request, seconds)));
+}
+
+/** The mean of what the processes of a lane took at the same time, and the times of its parts if it tells them. */
+function addSample(result, answers) {
+  result.samples.push(Math.round(answers.reduce((sum, { ns }) => sum + ns, 0) / answers.length));
+  const [{ parts }] = answers;
+  if (!parts) return;
+  result.parts ??= {};
+  for (const [name, ns] of Object.entries(parts)) {
+    result.parts[name] ??= [];
+    result.parts[name].push(ns);
+  }
 }
 
 function withoutFailed(result) {
@@ -104,15 +124,16 @@ export async function measureMemory(workload, lanes, { rounds }) {
   return { ...workload, unit: "bytes", date: new Date().toISOString(), lanes: results.map(withoutFailed) };
 }
 
-/** The machine's own lane runs the workload's limit: the same bytes copied, or the same operations done. */
+/** The machine's own lanes run the workload's limit: the same bytes moved, or the same operations done. */
 function taskFor(workload, lane) {
-  return lane.peer === "limits" ? workload.limit : workload;
+  if (lane.peer === "limits") return workload.limit;
+  return lane.byKernel ? { ...workload, byKernel: true } : workload;
 }
 
 function wanted(workload, lane) {
+  if (workload.asks) return workload.asks.includes(lane.id);
+  if (lane.asked) return false;
   if (lane.peer === "limits") return workload.limit !== undefined;
   if (lane.layout === "nhwc" && lane.peer === "torch" && !workload.layouts) return false;
   return workload.peers === "all" || workload.peers.includes(lane.peer);
 }
-
-export { lanesFor };

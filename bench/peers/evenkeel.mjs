@@ -1,6 +1,7 @@
 // evenkeel as built into dist/: node evenkeel.mjs evenkeel THREADS
 import * as ek from "../../dist/index.js";
 import { MODELS } from "./evenkeel-models.mjs";
+import { timedByKernel } from "./kernel-times.mjs";
 import { meanAbsolute, serve, values } from "./serve.mjs";
 
 const { autograd, F, nn, optim, tidy } = ek;
@@ -81,4 +82,7 @@ function step({ model: name, batch }) {
   return { body, drop: () => [x, labels].forEach((tensor) => tensor.dispose()) };
 }
 
-await serve(load, (workload) => ({ norm, gemm, conv, step })[workload.op](workload));
+await serve(load, (workload) => {
+  const task = { norm, gemm, conv, step }[workload.op](workload);
+  return workload.byKernel ? timedByKernel(task) : task;
+});

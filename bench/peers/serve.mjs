@@ -65,7 +65,7 @@ async function warmUp(body, sampleMs, clock) {
  * Answers the harness's requests, one a line.
  *
  * @param load () → what the library is: { version, details }
- * @param prepare (workload, layout) → { body, check, drop }: one iteration, what its result is known by, and how its memory goes back
+ * @param prepare (workload, layout) → { body, check, drop, parts }: one iteration, what its result is known by, how its memory goes back, and the times of its parts
  */
 export async function serve(load, prepare) {
   const prepared = new Map();
@@ -78,9 +78,11 @@ export async function serve(load, prepare) {
       return { ns: await warmUp(task.body, sampleMs, CLOCKS[clock]), check };
     },
     async run({ key, iterations, settle, expected, clock }) {
-      const { body } = prepared.get(key);
+      const { body, parts } = prepared.get(key);
       if (settle > 0) await repeat(body, settle, CLOCKS[clock], expected);
-      return { ns: await repeat(body, iterations, CLOCKS[clock], expected) };
+      parts?.();
+      const ns = await repeat(body, iterations, CLOCKS[clock], expected);
+      return { ns, parts: parts?.() };
     },
     drop({ key }) {
       prepared.get(key)?.drop?.();

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { GROUPS } from "../workloads.mjs";
 import { ratioFigure, scalingFigure } from "./figures.mjs";
 import { goalsTable } from "./goals.mjs";
+import { limitsText } from "./limits.mjs";
 import { Numbers } from "./numbers.mjs";
 import { memoryTable, ratioTable, unsupportedList } from "./tables.mjs";
 
@@ -34,7 +35,7 @@ export function writeDocs(results) {
     return `![${title}](images/bench-${name}.svg)`;
   };
   const sections = Object.entries(GROUPS).flatMap(([group, heading]) => {
-    const workloads = numbers.where((workload) => workload.group === group);
+    const workloads = numbers.where((workload) => workload.group === group && group !== "limits");
     return workloads.length > 0 ? [`## ${heading}`, NOTES[group], ...section(numbers, group, workloads, picture)] : [];
   });
   const missing = unsupportedList(numbers);
@@ -46,9 +47,12 @@ export function writeDocs(results) {
     ...(results.workloads.some(({ clock }) => clock === "cpu") ? [CPU_TIME] : []),
     "## The goals",
     goalsTable(numbers),
+    "What is not reached has its reason in the [last chapter but one](#what-was-tried-and-the-limits).",
     ...sections,
     ...(missing ? ["## What the others could not do", missing] : []),
     "## What was tried, and the limits",
+    "Every line of the goals that is not reached has its reason here: first what the hardware allows, then what was tried and what it gave.",
+    limitsText(numbers),
     readFileSync(new URL("tried.md", import.meta.url), "utf8").trim(),
     "## The machine",
     machineText(results),

@@ -11,7 +11,7 @@ function columns(numbers, workloads) {
   }));
 }
 
-function markdown(headings, rows) {
+export function markdown(headings, rows) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
   return [line(headings), line(headings.map((_, i) => (i === 0 ? "---" : "--:"))), ...rows.map(line)].join("\n");
 }

@@ -11,6 +11,7 @@ interface Lane {
   iterations?: number;
   check?: number;
   loaded?: number[];
+  parts?: Record<string, number[]>;
 }
 interface Workload {
   id: string;
@@ -47,7 +48,12 @@ test("the benchmarks write what they ran on and every sample", () => {
     machine: { cpu: expect.any(String), cores: expect.any(Number), node: process.versions.node },
     peers: { evenkeel: { title: "evenkeel", threads: 1 }, limits: { version: expect.any(String) } },
   });
-  expect(results.lanes.map(({ id }: { id: string }) => id)).toEqual(["evenkeel-1", "limits"]);
+  expect(results.lanes.map(({ id }: { id: string }) => id)).toEqual([
+    "evenkeel-1",
+    "evenkeel-1-twice",
+    "evenkeel-1-kernels",
+    "limits",
+  ]);
   for (const { id, unit, lanes } of workloads) {
     expect(lanes[0].lane).toBe("evenkeel-1");
     expect(["ns", "bytes"]).toContain(unit);
@@ -61,11 +67,22 @@ test("the benchmarks write what they ran on and every sample", () => {
 
 test("every group has a workload, and every workload whose result is known has its check", () => {
   expect(new Set(workloads.map(({ group }) => group))).toEqual(
-    new Set(["norm", "gemm", "conv", "steps", "scaling", "memory"]),
+    new Set(["norm", "gemm", "conv", "steps", "scaling", "memory", "limits"]),
   );
   for (const { op, lanes, unit } of workloads) {
     if (unit === "bytes") expect(lanes[0].loaded).toHaveLength(lanes[0].samples.length);
     else if (op !== "step") expect(lanes[0].check).toBeGreaterThan(0);
+  }
+});
+
+test("what the hardware allows is measured beside us: tensors moved, kernels by themselves, two processes at once", () => {
+  const { lanes } = workloads.find(({ group }) => group === "limits") as Workload;
+  const names = ["evenkeel-1", "evenkeel-1-twice", "evenkeel-1-kernels", "limits"];
+  expect(lanes.map(({ lane }) => lane)).toEqual(names);
+  const { parts = {}, samples } = lanes[2];
+  for (const kernel of ["batchNorm", "normalizeByChannelGrad"]) {
+    expect(parts[kernel]).toHaveLength(samples.length);
+    expect(parts[kernel].every((ns) => ns > 0)).toBe(true);
   }
 });
 
@@ -83,7 +100,7 @@ test("a second run adds to the file", () => {
 test("what it does not know is an error that says what there is", () => {
   const { status, stderr } = bench("--only", "norms");
   expect(status).toBe(1);
-  expect(stderr).toContain("--only takes norm, gemm, conv, steps, scaling, memory; not norms");
+  expect(stderr).toContain("--only takes norm, gemm, conv, steps, scaling, memory, limits; not norms");
 });
 
 test("a library that is missing is named, with what to do, and the rest goes on", () => {
