@@ -24,15 +24,17 @@ export function convolutions() {
   return list;
 }
 
-/** Operations of a step, 2 for a multiply-add: of all convolutions as plain sums; of the products that Winograd's F(4×4, 3×3) leaves of those of 3×3 and stride 1; and of the others, of which nothing can be saved so. */
+/** Multiplications that Winograd's algorithm leaves for 4×4 outputs of a pair of channels, by the stride: F(4×4, 3×3), and the same of the four phases of stride 2. A plain sum has 144. */
+const PRODUCTS = { 1: 36, 2: 81 };
+
+/** Operations of the convolutions of a step, 2 for a multiply-add: the products that Winograd's algorithm leaves of those of 3×3, by the stride, and all of those of 1×1. */
 export function operations(batch) {
-  const flops = { plain: 0, winograd: 0, others: 0 };
+  const flops = { stride1: 0, stride2: 0, pointwise: 0 };
   for (const { from, to, size, kernel, stride, inputGrad } of convolutions()) {
     const passes = inputGrad ? 3 : 2;
-    const plain = passes * 2 * batch * size ** 2 * kernel ** 2 * from * to;
-    flops.plain += plain;
-    if (kernel === 3 && stride === 1) flops.winograd += passes * 2 * batch * Math.ceil(size / 4) ** 2 * 36 * from * to;
-    else flops.others += plain;
+    const pairs = passes * 2 * batch * from * to;
+    if (kernel === 1) flops.pointwise += pairs * size ** 2;
+    else flops[`stride${stride}`] += pairs * Math.ceil(size / 4) ** 2 * PRODUCTS[stride];
   }
   return flops;
 }

@@ -131,38 +131,42 @@ function threadTable(limits) {
 }
 
 const CONVOLUTIONS = ["conv2d", "conv2dInputGrad", "conv2dWeightGrad"];
-const byWindow = (window) => CONVOLUTIONS.map((kernel) => `${kernel} ${window}`);
 
-/** The step of ResNet-20 on one thread: the least that its parts can take, and what they take. */
+/** The step of ResNet-20 on one thread: parts with what has to be done, the least that it takes, and what it takes. */
 function resnetParts(limits, workload) {
-  const { winograd, others } = workload.flops;
-  return {
-    products: winograd / limits.peak,
-    plain: limits.kernels(workload, ...byWindow("3×3/1")),
-    strided: {
-      least: others / limits.peak,
-      ours: limits.kernels(workload, ...byWindow("3×3/2"), ...byWindow("1×1")),
+  const convolution = (what, flops, window) => ({
+    what,
+    todo: `${short(flops / 1e9)} GFLOP`,
+    least: flops / limits.peak,
+    ours: limits.kernels(workload, ...CONVOLUTIONS.map((kernel) => `${kernel} ${window}`)),
+  });
+  const { stride1, stride2, pointwise } = workload.flops;
+  return [
+    convolution("3×3 convolutions of stride 1, products of F(4×4, 3×3)", stride1, "3×3/1"),
+    convolution("3×3 convolutions of stride 2, products of polyphase Winograd", stride2, "3×3/2"),
+    convolution("1×1 convolutions", pointwise, "1×1"),
+    {
+      what: "batch norm, additions, activations",
+      todo: `${(bytesMoved(workload.limit) / 2 ** 20).toFixed(0)} MiB read and written`,
+      least: limits.time(workload, "limits"),
+      ours: limits.kernels(workload, "batchNorm", "normalizeByChannelGrad", "axpy", "unary"),
     },
-    moved: limits.time(workload, "limits"),
-    norms: limits.kernels(workload, "batchNorm", "normalizeByChannelGrad", "axpy", "unary"),
-    step: limits.time(workload, "evenkeel-1"),
-  };
+  ];
 }
 
+const sum = (values) => values.reduce((a, b) => a + b, 0);
+
 function resnetTable(limits, workload) {
-  const { products, plain, strided, moved, norms, step } = resnetParts(limits, workload);
-  const { winograd, others } = workload.flops;
-  const gflop = (flops) => `${short(flops / 1e9)} GFLOP`;
-  const bytes = `${(bytesMoved(workload.limit) / 2 ** 20).toFixed(0)} MiB`;
-  const asked = limits.asked(workload, "steps", 1, 1);
+  const parts = resnetParts(limits, workload);
+  const whole = {
+    what: "the step",
+    todo: `asked: ${ms(limits.asked(workload, "steps", 1, 1))}`,
+    least: sum(parts.map(({ least }) => least)),
+    ours: limits.time(workload, "evenkeel-1"),
+  };
   return markdown(
     ["a step of ResNet-20, batch 64, one thread", "what has to be done", "least", "ours"],
-    [
-      ["3×3 convolutions of stride 1", `products of F(4×4, 3×3): ${gflop(winograd)}`, ms(products), ms(plain)],
-      ["convolutions of stride 2 and 1×1", gflop(others), ms(strided.least), ms(strided.ours)],
-      ["batch norm, additions, activations", `${bytes} read and written`, ms(moved), ms(norms)],
-      ["the step", `asked: ${ms(asked)}`, ms(products + strided.least + moved), ms(step)],
-    ],
+    [...parts, whole].map(({ what, todo, least, ours }) => [what, todo, ms(least), ms(ours)]),
   );
 }
 
@@ -220,12 +224,13 @@ function layerText(rows) {
 }
 
 function resnetText(limits, workload) {
-  const { products, strided, moved } = resnetParts(limits, workload);
-  const faster = limits.asked(workload, "steps", 1, 1);
+  const parts = resnetParts(limits, workload);
+  const products = parts.filter(({ what }) => what.includes("convolutions"));
+  const least = sum(products.map((part) => part.least));
   return (
-    `Products and moving alone take ${ms(products + strided.least + moved)} ms with 128-bit vectors, PyTorch's whole step ${ms(faster)}: its vectors have 512 bits, and it needs no Winograd. ` +
-    `Stride 2 and 1×1, for which nothing saves multiplications, take ${ms(strided.least)} at the peak and ${ms(strided.ours)} in ours; Winograd's transforms wait for their stores (see below). ` +
-    "Polyphase Winograd for stride 2, not built, would save an estimated 4 to 6 ms. Two threads: the ceiling is what two processes give"
+    `The convolutions' products take ${ms(least)} ms at the peak of 128-bit vectors and ours ${ms(sum(products.map(ours)))} with the transforms, which wait for their stores (see below); ` +
+    `with what has to be moved the floor of the step is ${ms(sum(parts.map((part) => part.least)))}, PyTorch's whole step takes ${ms(limits.asked(workload, "steps", 1, 1))}: its vectors have 512 bits. ` +
+    "Two threads: the ceiling is what two processes give"
   );
 }
 
