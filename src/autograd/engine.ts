@@ -4,7 +4,15 @@ import { isFloatingPoint, isReduced } from "../tensor/dtype.ts";
 import { nextBorn, type Storage } from "../tensor/memory.ts";
 import { isDense, memoryOrder, preservedStrides, sameOrder } from "../tensor/memory-format.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { detachedCopy, emptyAs, emptyTensor, type GradFn, packedAs, type Tensor } from "../tensor/tensor.ts";
+import {
+  detachedCopy,
+  emptyAs,
+  emptyTensor,
+  type GradFn,
+  type GradientMemory,
+  packedAs,
+  type Tensor,
+} from "../tensor/tensor.ts";
 import { AutogradError, ShapeError } from "../util/errors.ts";
 import { enableGrad, noGrad } from "./mode.ts";
 import { record } from "./record.ts";
@@ -75,7 +83,7 @@ function leadingTo(wanted: ReadonlySet<Tensor>, functions: readonly GradFn[]): R
 }
 
 /** The gradients on their way through one run of backward, and the memory they hold. */
-class Flow {
+class Flow implements GradientMemory {
   readonly toFunctions = new Map<GradFn, Tensor>();
   readonly toLeaves = new Map<Tensor, Tensor>();
   private readonly foreign = new Set<Storage>();
@@ -134,6 +142,11 @@ class Flow {
   isOwn(gradient: Tensor): boolean {
     const { storage } = gradient;
     return storage.born >= this.since && !this.foreign.has(storage) && !storage.isPinned;
+  }
+
+  /** Only for the gradient that its function is working on: what holds it is that. */
+  isSpare(gradient: Tensor): boolean {
+    return !this.createGraph && this.isOwn(gradient) && gradient.storage.holds === 1;
   }
 
   hold(gradient: Tensor): void {
@@ -283,7 +296,7 @@ function run(
       onLeaf(asked, gradient, flow);
     }
     if (!onTheWay || onTheWay.has(fn)) {
-      const results = fn.backward(gradient);
+      const results = fn.backward(gradient, flow);
       const { inputs } = fn;
       for (let i = 0; i < inputs.length; i++) {
         const input = inputs[i];

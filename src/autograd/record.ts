@@ -1,11 +1,13 @@
-import type { GradFn, GradHook, Tensor } from "../tensor/tensor.ts";
+import type { GradFn, GradHook, GradientMemory, Tensor } from "../tensor/tensor.ts";
 import { AutogradError } from "../util/errors.ts";
 import { isGradEnabled } from "./mode.ts";
 import { type Attributes, isTracing, report } from "./trace.ts";
 
 let sequence = 0;
 
-type Backward = (gradient: Tensor, needs: readonly boolean[]) => (Tensor | null)[];
+type Backward = (gradient: Tensor, needs: readonly boolean[], memory: GradientMemory) => (Tensor | null)[];
+
+const NOTHING_SPARE: GradientMemory = { isSpare: () => false };
 
 const forgotten: Backward = () => [];
 
@@ -30,7 +32,7 @@ class RecordedFunction implements GradFn {
     this.versions = saved.map(versionOf);
   }
 
-  backward(gradient: Tensor): (Tensor | null)[] {
+  backward(gradient: Tensor, memory: GradientMemory = NOTHING_SPARE): (Tensor | null)[] {
     const { saved } = this;
     if (!saved) {
       throw new AutogradError(
@@ -50,6 +52,7 @@ class RecordedFunction implements GradFn {
     return this.compute(
       gradient,
       this.inputs.map((input) => input !== null),
+      memory,
     );
   }
 
@@ -84,7 +87,7 @@ export function isRecorded(...inputs: readonly (Tensor | null | undefined)[]): b
  * @param output a fresh tensor (or view), returned
  * @param inputs tensors, or null where an optional one is absent
  * @param backward from the gradient of the output and which inputs need one, the gradients of the inputs (null where none flows). Written with
- *   differentiable operations it can be differentiated again.
+ *   differentiable operations it can be differentiated again. What it may overwrite it asks `memory`.
  * @param saved tensors whose values backward reads: it refuses to run if one was changed in place since
  * @param own tensors that only backward reads and nobody else sees: their memory goes back as soon as it can
  * @param attributes what the operation was given beside its inputs, for who traces it

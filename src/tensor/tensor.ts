@@ -18,6 +18,12 @@ import { contiguousStrides, isContiguous, numelOf, type Shape } from "./shape.ts
 /** Nested arrays of numbers or booleans, as deep as the tensor has dimensions. */
 export type Nested = number | boolean | readonly Nested[];
 
+/** What a function's way back may do with the memory of the backward pass it is part of. */
+export interface GradientMemory {
+  /** Whether nobody else reads the gradient that the function was given: then it may be overwritten, and returned. */
+  isSpare(gradient: Tensor): boolean;
+}
+
 /** A function that made a tensor and can carry a gradient back to its inputs. The engine in autograd/ walks these. */
 export interface GradFn {
   /** PyTorch's name, such as "MulBackward0" */
@@ -28,8 +34,8 @@ export interface GradFn {
   readonly inputs: readonly (Tensor | null)[];
   /** where retainGrad() and hooks of the output are kept */
   readonly output: { retained: Tensor | null; hooks: GradHook[] | null };
-  /** Gradients of the inputs, null where none flows. */
-  backward(gradient: Tensor): (Tensor | null)[];
+  /** Gradients of the inputs, null where none flows. Without `memory` nothing is overwritten. */
+  backward(gradient: Tensor, memory?: GradientMemory): (Tensor | null)[];
   /** Forgets what was saved for backward. */
   release(): void;
 }

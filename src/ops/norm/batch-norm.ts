@@ -2,7 +2,7 @@ import { isGradEnabled } from "../../autograd/mode.ts";
 import { isRecorded, record } from "../../autograd/record.ts";
 import { backend } from "../../kernels/registry.ts";
 import { floatDType, ITEM_BYTES } from "../../tensor/dtype.ts";
-import { emptyAs, emptyTensor, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
+import { emptyAs, emptyTensor, type GradientMemory, packed, packedAs, type Tensor } from "../../tensor/tensor.ts";
 import { add } from "../arithmetic.ts";
 import { rsqrt } from "../pointwise.ts";
 import { differentiableGradients, present } from "./differentiable.ts";
@@ -99,7 +99,10 @@ interface ChannelGradients {
   readonly before: Tensor | null;
 }
 
-/** Gradients of scaleAndShift, where the statistics depend on x (`ofBatch`) or do not; no history. `g` lies as x; it is passed through the slope of a tail first. */
+/**
+ * Gradients of scaleAndShift, where the statistics depend on x (`ofBatch`) or do not; no history. `g` lies as x; it is passed through the slope of a tail first. A spare g is
+ * overwritten: by what the residual gets if that is wanted, otherwise by x's gradient. Its memory is still in cache, another's is not (gx: 10 % less time in ResNet-20's step).
+ */
 export function channelGradients(
   g: Tensor,
   x: Tensor,
@@ -109,15 +112,17 @@ export function channelGradients(
   needs: Needs,
   slope: TailSlope | null = null,
   view = channelView(x),
+  spare = false,
 ): ChannelGradients {
   const dtype = floatDType(x.dtype, "batch_norm");
   const { images, outer, channels, inner } = view;
   const scale = weight && packed(weight);
-  const gx = needs.x ? emptyAs(x) : null;
+  const keepsBefore = slope !== null && needs.before === true;
+  const gx = needs.x ? (spare && !keepsBefore ? g : emptyAs(x)) : null;
   const gWeight = needs.weight ? emptyTensor([images * channels], dtype) : null;
   const gBias = needs.bias ? emptyTensor([images * channels], dtype) : null;
   // What nobody wants may lie where gx will: while a channel is in cache.
-  const before = slope && (needs.before || !gx ? emptyAs(x) : gx);
+  const before = slope && (spare ? g : keepsBefore || !gx ? emptyAs(x) : gx);
   const through =
     slope && before
       ? { activation: slope.op, p: slope.p, source: slope.source.pointer, before: before.pointer }
@@ -141,7 +146,7 @@ export function channelGradients(
       through,
     ),
   );
-  if (before && before !== gx && !needs.before) before.storage.release();
+  if (before && before !== gx && before !== g && !needs.before) before.storage.release();
   return { x: gx, weight: gWeight, bias: gBias, before: needs.before ? before : null };
 }
 
@@ -182,7 +187,7 @@ function recorded(
   }
   const { mean } = statistics;
   const inputs = [x, weight, bias, residual];
-  const compute = (g: Tensor, needs: readonly boolean[]) => {
+  const compute = (g: Tensor, needs: readonly boolean[], memory: GradientMemory) => {
     if (isGradEnabled()) {
       const again = () => (given ? batchNormEval(x, affine, mean, given, eps) : batchNormTrain(x, affine, null, eps));
       const before = activation ? differentiableTailGrad(g, tail, again()) : g;
@@ -197,12 +202,14 @@ function recorded(
     const upstream = packedAs(g, x.strides);
     const slope = tailSlope(tail, y, () => scaleAndShift(x, affine, exact, { residual, activation: null }));
     const wanted = { x: needs[0], weight: needs[1], bias: needs[2], before: slope !== null && needs[3] };
-    const found = channelGradients(upstream, x, weight, exact, !given, wanted, slope, view);
+    const forResidual = needs[3] && slope === null;
+    const spare = !forResidual && (upstream !== g || memory.isSpare(g));
+    const found = channelGradients(upstream, x, weight, exact, !given, wanted, slope, view, spare);
     if (slope && slope.source !== y) slope.source.storage.release();
     if (given) exact.invstd.storage.release();
-    const before = slope ? found.before : upstream;
-    if (upstream !== g && !(before === upstream && needs[3])) upstream.storage.release();
-    return [found.x, found.weight, found.bias, needs[3] ? before : null];
+    const gResidual = forResidual ? upstream : found.before;
+    if (upstream !== g && found.x !== upstream && gResidual !== upstream) upstream.storage.release();
+    return [found.x, found.weight, found.bias, gResidual];
   };
   const read = readByTail(tail);
   const saved = [x, weight];
