@@ -47,7 +47,7 @@ describe("products with a matrix that is mostly zeros are the dense product's to
   it("with a bias, which is added to", () => {
     manualSeed(3);
     const [x, weight, bias] = [sparse(20, 800, 0.2), randn([41, 800]), randn([41])];
-    expect(numbers(F.linear(x, weight, bias))).toEqual(numbers(F.linear(turned(x), weight, bias)));
+    expect(numbers(F.linear(x, weight, { bias }))).toEqual(numbers(F.linear(turned(x), weight, { bias })));
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY])("%d beside zeros is not lost", (odd) => {
