@@ -82,7 +82,7 @@ function leadingTo(wanted: ReadonlySet<Tensor>, functions: readonly GradFn[]): R
   return leading;
 }
 
-/** The gradients on their way through one run of backward, and the memory they hold. */
+/** The gradients on their way through one run of backward, and the memory they hold: those in its maps hold theirs until they are dropped. */
 class Flow implements GradientMemory {
   readonly toFunctions = new Map<GradFn, Tensor>();
   readonly toLeaves = new Map<Tensor, Tensor>();
@@ -149,7 +149,7 @@ class Flow implements GradientMemory {
     return !this.createGraph && this.isOwn(gradient) && gradient.storage.holds === 1;
   }
 
-  hold(gradient: Tensor): void {
+  private hold(gradient: Tensor): void {
     gradient.storage.holds++;
   }
 
@@ -166,6 +166,12 @@ class Flow implements GradientMemory {
   isShared(gradient: Tensor): boolean {
     return gradient.storage.holds > 1;
   }
+
+  /** Drops all that are still on their way, where the run has failed. */
+  abandon(): void {
+    for (const gradient of this.toFunctions.values()) this.drop(gradient);
+    for (const gradient of this.toLeaves.values()) this.drop(gradient);
+  }
 }
 
 function applyHooks(
@@ -180,10 +186,7 @@ function applyHooks(
     const replaced = hook(now);
     if (replaced) now = replaced;
   }
-  if (now !== gradient) {
-    flow.exempt(now);
-    flow.hold(now);
-  }
+  if (now !== gradient) flow.exempt(now);
   return now;
 }
 
@@ -255,6 +258,23 @@ function run(
   const createGraph = options.createGraph ?? false;
   const retainGraph = options.retainGraph ?? createGraph;
   const flow = new Flow(createGraph, nextBorn());
+  try {
+    walk(flow, outputs, gradients, createGraph, retainGraph, onLeaf, wanted);
+  } catch (error) {
+    flow.abandon();
+    throw error;
+  }
+}
+
+function walk(
+  flow: Flow,
+  outputs: readonly Tensor[],
+  gradients: readonly (Tensor | undefined | null)[],
+  createGraph: boolean,
+  retainGraph: boolean,
+  onLeaf: (leaf: Tensor, gradient: Tensor, flow: Flow) => void,
+  wanted: ReadonlySet<Tensor> | null,
+): void {
   const wantedFns = new Map<GradFn, Tensor>();
   for (const tensor of wanted ?? []) if (tensor.gradFn) wantedFns.set(tensor.gradFn, tensor);
 
@@ -269,12 +289,8 @@ function run(
   const deliver = (leaf: Tensor) => {
     const arrived = flow.toLeaves.get(leaf);
     if (!arrived) return;
+    if (!wanted || wanted.has(leaf)) onLeaf(leaf, applyHooks(leaf.leafHooks, arrived, flow), flow);
     flow.toLeaves.delete(leaf);
-    if (!wanted || wanted.has(leaf)) {
-      const gradient = applyHooks(leaf.leafHooks, arrived, flow);
-      onLeaf(leaf, gradient, flow);
-      if (gradient !== arrived) flow.drop(gradient);
-    }
     flow.drop(arrived);
   };
   const awaited = awaitedLeaves(functions);
@@ -283,7 +299,6 @@ function run(
     awaited.get(at)?.forEach(deliver);
     const arrived = flow.toFunctions.get(fn);
     if (!arrived) continue;
-    flow.toFunctions.delete(fn);
     const gradient = applyHooks(fn.output.hooks, arrived, flow);
     const { retained } = fn.output;
     if (retained) {
@@ -305,7 +320,7 @@ function run(
       }
       if (!retainGraph) fn.release();
     }
-    if (gradient !== arrived) flow.drop(gradient);
+    flow.toFunctions.delete(fn);
     flow.drop(arrived);
   }
   for (const leaf of [...flow.toLeaves.keys()]) deliver(leaf);

@@ -20,6 +20,23 @@ import { checkGradients, leaf } from "../ops/checking.ts";
 const wanting = (values: number[]) => tensor(values, { requiresGrad: true });
 
 describe("backward", () => {
+  it.each(["leaf", "function"])("that fails in a %s's hook holds no gradient any longer", (where) => {
+    const [x, z] = [wanting([2, 3]), wanting([5, 7])];
+    const [a, b] = [x.mul(2), z.mul(5)];
+    const y = a.add(b);
+    const upstream = tensor([1, 10]);
+    const held = memoryUsage().tensors;
+    // Theirs come first: those of x and a are on their way meanwhile.
+    (where === "leaf" ? z : b).registerHook(() => {
+      throw new Error("a hook");
+    });
+    expect(() => y.backward(upstream)).toThrow("a hook");
+    expect(upstream.storage.holds).toBe(0);
+    // What the hook has seen may be kept by it: the leaf's gradient, or upstream itself.
+    expect(memoryUsage().tensors - held).toBe(where === "leaf" ? 1 : 0);
+    expect(x.grad).toBeNull();
+  });
+
   it("adds up over uses and over calls", () => {
     const x = wanting([2, 3]);
     mul(x, x)
