@@ -19,6 +19,12 @@ export function madd<T>(a: v128, b: v128, c: v128): v128 {
   return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
+/** c − a·b */
+export function nmadd<T>(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_nmadd<T>(a, b, c);
+  return v128.sub<T>(c, v128.mul<T>(a, b));
+}
+
 /** How many of `rows` rows tall tiles take, when they and tiles of four behind them leave as few rows empty as possible: 32 = 4 · 5 + 3 · 4. */
 export function tallRows(rows: usize): usize {
   if (TALL_ROWS === TILE_ROWS) return 0;

@@ -46,7 +46,7 @@ import {
  * 14 and a rest: two threads take 1.06 instead of 1.15 ms.
  */
 const BLOCK_BYTES: usize = 589824;
-const BLOCK_TILES: usize = 128;
+const BLOCK_TILES: usize = 64;
 
 /**
  * Bytes from tile to tile: 32 channels together where there are more than 16. So many are summed up in one go: sums of sums have a smaller rounding error than one long sum,
@@ -56,7 +56,19 @@ function tileStep(p: usize): usize {
   return get(p, CHANNELS) > 16 ? 2 * TILE_STEP : TILE_STEP;
 }
 
-/** Bytes of a tile's row of output channels. */
+/**
+ * Sums lie tile by tile in blocks of 16 output channels, and the 36 places of a tile a cache line apart, with one line behind them: then they do not meet in a few sets of the cache, and all
+ * distances are known when this is compiled.
+ */
+const SUMS_PLACE: usize = 64;
+const SUMS_TILE: usize = (PLACES + 1) * SUMS_PLACE;
+
+/** Blocks of 16 output channels. */
+function sumsBlocks(p: usize): usize {
+  return (get(p, OUT_CHANNELS) + 15) / 16;
+}
+
+/** Bytes of a sliver's row of a tile's output channels, all slivers together. */
 function outBytes(p: usize): usize {
   return padded(get(p, OUT_CHANNELS), 8) * 4;
 }
@@ -79,12 +91,14 @@ export function winogradScratch(p: usize): usize {
   return (
     TEMPORARY +
     bandBytes(p) +
-    PLACES * (placeBytes(tiles, get(p, CHANNELS), tileStep(p)) + oddLines(tiles * outBytes(p)))
+    PLACES * placeBytes(tiles, get(p, CHANNELS), tileStep(p)) +
+    sumsBlocks(p) * tiles * SUMS_TILE
   );
 }
 
-/** Room for a tile whose rows have been combined, but not its columns. */
-const TEMPORARY: usize = 384;
+/** Room for a tile of four channels whose rows have been combined, but not its columns, and for its outputs. */
+const EDGE: usize = 384;
+const TEMPORARY: usize = EDGE + 256;
 
 /** Bytes of the transformed weights of one place: slivers of eight output channels. */
 function weightsPlace(p: usize): usize {
@@ -167,29 +181,8 @@ export function winogradPackF32(
   }
 }
 
-/** Aᵀ·m for one column: four vectors, `row` bytes apart, of six. */
-function combineSums(to: usize, from: usize, place: usize): void {
-  const m0 = v128.load(from);
-  from += place;
-  let m1 = v128.load(from);
-  from += place;
-  let m2 = v128.load(from);
-  const sum = f32x4.add(m1, m2);
-  const apart = f32x4.sub(m1, m2);
-  from += place;
-  m1 = v128.load(from);
-  from += place;
-  m2 = v128.load(from);
-  const sum2 = f32x4.add(m1, m2);
-  const apart2 = f32x4.sub(m1, m2);
-  v128.store(to, f32x4.add(f32x4.add(m0, sum), sum2));
-  v128.store(to, times(B, apart2, scale(A, apart)), 96);
-  v128.store(to, times(B2, sum2, scale(A2, sum)), 192);
-  v128.store(to, times(B * B2, apart2, times(A * A2, apart, v128.load(from + place))), 288);
-}
-
-/** Four channels of one tile: 4×4 outputs each, of which the first columns and rows exist. */
-function writeTile(
+/** The outputs of a tile that exist: `channels` of four, and `columns` and `rows` of them. */
+function copyEdge(
   out: usize,
   plane: usize,
   row: usize,
@@ -197,64 +190,93 @@ function writeTile(
   rows: usize,
   columns: usize,
   from: usize,
-  place: usize,
-  bias: v128,
-  temporary: usize,
 ): void {
-  for (let i: usize = 0; i < 6; i++) combineSums(temporary + i * 16, from + i * place, 6 * place);
-  for (; rows > 0; rows--) {
-    const m0 = f32x4.add(v128.load(temporary), bias);
-    const m1 = v128.load(temporary, 16);
-    const m2 = v128.load(temporary, 32);
-    const m3 = v128.load(temporary, 48);
-    const m4 = v128.load(temporary, 64);
-    const sum = f32x4.add(m1, m2);
-    const apart = f32x4.sub(m1, m2);
-    const sum2 = f32x4.add(m3, m4);
-    const apart2 = f32x4.sub(m3, m4);
-    const y0 = f32x4.add(f32x4.add(m0, sum), sum2);
-    const y1 = times(B, apart2, times(A, apart, bias));
-    const y2 = times(B2, sum2, times(A2, sum, bias));
-    const y3 = times(B * B2, apart2, times(A * A2, apart, f32x4.add(v128.load(temporary, 80), bias)));
-    const low = v128.shuffle<f32>(y0, y1, 0, 4, 1, 5);
-    const high = v128.shuffle<f32>(y0, y1, 2, 6, 3, 7);
-    const low2 = v128.shuffle<f32>(y2, y3, 0, 4, 1, 5);
-    const high2 = v128.shuffle<f32>(y2, y3, 2, 6, 3, 7);
-    const x0 = v128.shuffle<f64>(low, low2, 0, 2);
-    const x1 = v128.shuffle<f64>(low, low2, 1, 3);
-    const x2 = v128.shuffle<f64>(high, high2, 0, 2);
-    const x3 = v128.shuffle<f64>(high, high2, 1, 3);
-    let to = out;
-    if (channels >= 4 && columns >= 4) {
-      v128.store(to, x0);
-      to += plane;
-      v128.store(to, x1);
-      to += plane;
-      v128.store(to, x2);
-      v128.store(to + plane, x3);
-    } else {
-      const bytes = min(columns, 4) * 4;
-      storePart(to, x0, bytes);
-      if (channels > 1) storePart(to + plane, x1, bytes);
-      if (channels > 2) storePart(to + 2 * plane, x2, bytes);
-      if (channels > 3) storePart(to + 3 * plane, x3, bytes);
-    }
-    out += row;
-    temporary += 96;
+  const bytes = min(columns, 4) * 4;
+  for (let c: usize = 0; c < min<usize>(channels, 4); c++) {
+    for (let r: usize = 0; r < rows; r++)
+      storePart(out + c * plane + r * row, v128.load(from + c * 64 + r * 16), bytes);
   }
 }
 
-/** One row of tiles, of all output channels. */
-function writeRow(
-  p: usize,
-  image: usize,
+/**
+ * Aᵀ·m·A of four channels of a row of tiles, down the columns and then across: 4×4 outputs each, of which the first `rows` and, of the last tile, the first columns exist. Loops test at
+ * their end, or V8 would splat constants anew.
+ */
+function writeTiles(
+  out: usize,
+  plane: usize,
+  row: usize,
+  channels: usize,
+  rows: usize,
+  columns: usize,
   from: usize,
-  place: usize,
-  tile: usize,
-  down: usize,
-  bias: usize,
+  bias: v128,
   temporary: usize,
 ): void {
+  const end = temporary + 96;
+  const last = temporary + rows * 96;
+  while (true) {
+    let to = temporary;
+    let at = from;
+    while (true) {
+      const m1 = v128.load(at, 6 * SUMS_PLACE);
+      const m2 = v128.load(at, 12 * SUMS_PLACE);
+      const m3 = v128.load(at, 18 * SUMS_PLACE);
+      const m4 = v128.load(at, 24 * SUMS_PLACE);
+      const sum = f32x4.add(m1, m2);
+      const apart = f32x4.sub(m1, m2);
+      const sum2 = f32x4.add(m3, m4);
+      const apart2 = f32x4.sub(m3, m4);
+      v128.store(to, f32x4.add(f32x4.add(v128.load(at), sum), sum2));
+      v128.store(to, times(B, apart2, scale(A, apart)), 96);
+      v128.store(to, times(B2, sum2, scale(A2, sum)), 192);
+      v128.store(to, times(B * B2, apart2, times(A * A2, apart, v128.load(at, 30 * SUMS_PLACE))), 288);
+      to += 16;
+      if (to === end) break;
+      at += SUMS_PLACE;
+    }
+    const isWhole = channels >= 4 && columns >= 4;
+    const planeStep = isWhole ? plane : 64;
+    const rowStep = isWhole ? row : 16;
+    let y = isWhole ? out : temporary + EDGE;
+    at = temporary;
+    while (true) {
+      const m1 = v128.load(at, 16);
+      const m2 = v128.load(at, 32);
+      const m3 = v128.load(at, 48);
+      const m4 = v128.load(at, 64);
+      const sum = f32x4.add(m1, m2);
+      const apart = f32x4.sub(m1, m2);
+      const sum2 = f32x4.add(m3, m4);
+      const apart2 = f32x4.sub(m3, m4);
+      const y0 = f32x4.add(f32x4.add(f32x4.add(v128.load(at), bias), sum), sum2);
+      const y1 = times(B, apart2, times(A, apart, bias));
+      const y2 = times(B2, sum2, times(A2, sum, bias));
+      const y3 = times(B * B2, apart2, times(A * A2, apart, f32x4.add(v128.load(at, 80), bias)));
+      const low = v128.shuffle<f32>(y0, y1, 0, 4, 1, 5);
+      const high = v128.shuffle<f32>(y0, y1, 2, 6, 3, 7);
+      const low2 = v128.shuffle<f32>(y2, y3, 0, 4, 1, 5);
+      const high2 = v128.shuffle<f32>(y2, y3, 2, 6, 3, 7);
+      v128.store(y, v128.shuffle<f64>(low, low2, 0, 2));
+      let next = y + planeStep;
+      v128.store(next, v128.shuffle<f64>(low, low2, 1, 3));
+      next += planeStep;
+      v128.store(next, v128.shuffle<f64>(high, high2, 0, 2));
+      v128.store(next + planeStep, v128.shuffle<f64>(high, high2, 1, 3));
+      at += 96;
+      if (at === last) break;
+      y += rowStep;
+    }
+    if (!isWhole) copyEdge(out, plane, row, channels, rows, columns, temporary + EDGE);
+    if (columns <= SIDE) return;
+    columns -= SIDE;
+    out += 4 * SIDE;
+    from += SUMS_TILE;
+  }
+}
+
+/** One row of tiles, of all output channels, whose blocks of 16 have sums `block` bytes apart. */
+function writeRow(p: usize, image: usize, from: usize, block: usize, down: usize, bias: usize, temporary: usize): void {
   const channels = get(p, OUT_CHANNELS);
   const width = get(p, OUT_WIDTH);
   const row = width * 4;
@@ -263,13 +285,8 @@ function writeRow(
   for (let k: usize = 0; k < channels; k += 4) {
     const count = channels - k;
     const offset = bias ? loadPart(bias + k * 4, count * 4) : f32x4.splat(0);
-    let to = image + k * plane + down * SIDE * row;
-    let sums = from + k * 4;
-    for (let x: usize = 0; x < width; x += SIDE) {
-      writeTile(to, plane, row, count, rows, width - x, sums, place, offset, temporary);
-      to += 16;
-      sums += tile;
-    }
+    const sums = from + (k / 16) * block + (k % 16) * 4;
+    writeTiles(image + k * plane + down * SIDE * row, plane, row, count, rows, width, sums, offset, temporary);
   }
 }
 
@@ -308,7 +325,7 @@ export function winogradF32(
   const most = blockTiles(p);
   const inPlace = placeBytes(most, channels, step);
   const block = most * step;
-  const outPlace = oddLines(most * outRow);
+  const sumsBlock = most * SUMS_TILE;
   const weightsStep = weightsPlace(p);
   const band = scratch + TEMPORARY;
   const tiles = band + bandBytes(p);
@@ -347,11 +364,11 @@ export function winogradF32(
           for (const stop = min(outEnd, outAt + outShare); outAt < stop; outAt += 64) store<u32>(outAt, 0);
         }
         let from = tiles + i * inPlace;
-        const to = sums + i * outPlace + k;
+        const to = sums + (k / 64) * sumsBlock + i * SUMS_PLACE + (k % 64);
         for (let c: usize = 0; c < channels; c += together) {
           const summed = min(together, channels - c);
-          if (together === 16) multiplyTiles<i32>(count, summed, from, weights, to, outRow, c > 0);
-          else multiplyTiles<i64>(count, summed, from, weights, to, outRow, c > 0);
+          if (together === 16) multiplyTiles<i32>(count, summed, from, weights, to, SUMS_TILE, c > 0);
+          else multiplyTiles<i64>(count, summed, from, weights, to, SUMS_TILE, c > 0);
           from += block;
           weights += summed * TILE_BYTES;
         }
@@ -362,7 +379,7 @@ export function winogradF32(
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = out + n * get(p, OUT_IMAGE) * 4;
-      writeRow(p, image, sums + r * across * outRow, outPlace, outRow, start + r - n * perImage, bias, scratch);
+      writeRow(p, image, sums + r * across * SUMS_TILE, sumsBlock, start + r - n * perImage, bias, scratch);
     }
   }
 }

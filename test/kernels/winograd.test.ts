@@ -19,6 +19,8 @@ const SHAPES: readonly (readonly [number, number, number, number, number, number
   [2, 48, 16, 12, 36, 1, 2],
   [5, 64, 7, 8, 33, 1, 1],
   [1, 20, 9, 4, 130, 2, 1],
+  // Wider than the band in which rows are made: a second part of it, of one tile and fewer columns than a vector.
+  [1, 16, 6, 69, 17, 1, 1],
   // Blocks of whole images and of enough tiles for register tiles of five: 18 with 16 channels, 25 with more.
   [16, 16, 12, 12, 16, 1, 1],
   [8, 20, 20, 20, 17, 1, 1],
