@@ -8,8 +8,10 @@ import { madd } from "./tile";
 /** Columns of the other matrix that a walk along a list adds up: nine vectors, as many accumulators as hide the latency of multiply-adds. */
 const WIDTH: usize = 36;
 const WIDTH_BYTES: usize = WIDTH * 4;
-/** Bytes of a list's entry: how far down the packed matrix its row is (u32), and what to multiply it with (f32). */
-const ENTRY: usize = 8;
+/** Most steps of k in a list. A list is how far down the packed matrix each element's row is (u32) and, VALUES behind, what to multiply it with (f32). */
+const MOST_STEPS: usize = 512;
+const VALUES: usize = 4 * MOST_STEPS + 16;
+const LIST_BYTES: usize = 2 * VALUES;
 /** Rows of a sparse left side that are done together, so that a sliver of the other matrix stays in the first cache. */
 const ROWS: usize = 16;
 /** Columns of a sparse right side that are done together: a line of memory. */
@@ -82,9 +84,9 @@ function addRows(list: usize, end: usize, rows: usize, out: usize): void {
   let c6 = c0;
   let c7 = c0;
   let c8 = c0;
-  for (; list !== end; list += ENTRY) {
+  for (; list !== end; list += 4) {
     const row = rows + <usize>load<u32>(list);
-    const v = v128.load32_splat(list, 4);
+    const v = v128.load32_splat(list, VALUES);
     c0 = madd<f32>(v, v128.load(row), c0);
     c1 = madd<f32>(v, v128.load(row, 16), c1);
     c2 = madd<f32>(v, v128.load(row, 32), c2);
@@ -107,37 +109,54 @@ function addRows(list: usize, end: usize, rows: usize, out: usize): void {
   v128.store(out, c8, 128);
 }
 
-/** Which of the sixteen elements of a line are other than zero, as bits. */
+/** For each set of lanes the bytes that bring them to the front. */
+const FRONT: usize = memory.data<u32>([
+  0, 0, 0, 0, 0x03020100, 0, 0, 0, 0x07060504, 0, 0, 0, 0x03020100, 0x07060504, 0, 0, 0x0b0a0908, 0, 0, 0, 0x03020100,
+  0x0b0a0908, 0, 0, 0x07060504, 0x0b0a0908, 0, 0, 0x03020100, 0x07060504, 0x0b0a0908, 0, 0x0f0e0d0c, 0, 0, 0,
+  0x03020100, 0x0f0e0d0c, 0, 0, 0x07060504, 0x0f0e0d0c, 0, 0, 0x03020100, 0x07060504, 0x0f0e0d0c, 0, 0x0b0a0908,
+  0x0f0e0d0c, 0, 0, 0x03020100, 0x0b0a0908, 0x0f0e0d0c, 0, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0, 0x03020100,
+  0x07060504, 0x0b0a0908, 0x0f0e0d0c,
+]);
+
+/** Appends those of four elements that are not zero, without a branch: which they are is not to be foreseen. `places` are their rows. */
 // @inline
-function others(x: usize): i32 {
-  const zero = f32x4.splat(0);
-  const low = i16x8.narrow_i32x4_s(f32x4.ne(v128.load(x), zero), f32x4.ne(v128.load(x, 16), zero));
-  const high = i16x8.narrow_i32x4_s(f32x4.ne(v128.load(x, 32), zero), f32x4.ne(v128.load(x, 48), zero));
-  return i8x16.bitmask(i8x16.narrow_i16x8_s(low, high));
+function append(list: usize, v: v128, places: v128): usize {
+  const lanes = i32x4.bitmask(f32x4.ne(v, f32x4.splat(0)));
+  const front = v128.load(FRONT + ((<usize>lanes) << 4));
+  v128.store(list, i8x16.swizzle(places, front));
+  v128.store(list, i8x16.swizzle(v, front), VALUES);
+  return list + ((<usize>popcnt(lanes)) << 2);
+}
+
+/** The places of the first four rows, and from one four to the next. */
+// @inline
+function firstPlaces(): v128 {
+  return i32x4(0, WIDTH_BYTES, 2 * WIDTH_BYTES, 3 * WIDTH_BYTES);
+}
+
+// @inline
+function nextPlaces(places: v128): v128 {
+  return i32x4.add(places, i32x4.splat(4 * WIDTH_BYTES));
+}
+
+/** `count` elements, each `step` bytes behind the one before, and zeros. */
+function loadSome(x: usize, step: usize, count: usize): v128 {
+  let v = v128.load32_zero(x);
+  if (count > 1) v = v128.load32_lane(x + step, v, 1);
+  if (count > 2) v = v128.load32_lane(x + 2 * step, v, 2);
+  if (count > 3) v = v128.load32_lane(x + 3 * step, v, 3);
+  return v;
 }
 
 /** The list of a row's elements other than zero; gives its end. */
 function listRow(x: usize, k: usize, list: usize): usize {
-  let i: usize = 0;
-  for (; i + LINE <= k; i += LINE) {
-    const from = x + i * 4;
-    for (let bits = others(from); bits; bits &= bits - 1) {
-      const j = <usize>ctz(bits);
-      store<u32>(list, <u32>((i + j) * WIDTH_BYTES));
-      store<u32>(list, load<u32>(from + j * 4), 4);
-      list += ENTRY;
-    }
+  let places = firstPlaces();
+  const rest = k & 3;
+  for (const end = x + (k - rest) * 4; x < end; x += 16) {
+    list = append(list, v128.load(x), places);
+    places = nextPlaces(places);
   }
-  for (; i < k; i++) list = append(list, x + i * 4, i);
-  return list;
-}
-
-// @inline
-function append(list: usize, from: usize, k: usize): usize {
-  const value = load<f32>(from);
-  store<u32>(list, <u32>(k * WIDTH_BYTES));
-  store<f32>(list, value, 4);
-  return list + ((<usize>(value !== 0)) << 3);
+  return rest ? append(list, loadSome(x, 4, rest), places) : list;
 }
 
 /** Whether gemmSparseLeft may take the product. */
@@ -173,22 +192,21 @@ export function gemmSparseLeft(
   add: bool,
   scratch: usize,
 ): void {
-  const listBytes = (k + 1) * ENTRY;
   const ends = scratch;
   const lists = ends + ROWS * 4;
-  const sums = lists + ROWS * listBytes;
+  const sums = lists + ROWS * LIST_BYTES;
   const sumBytes = (n + WIDTH) * 4;
   const packed = sums + ROWS * sumBytes;
   pack<f32>(packed, b, bColumn, bRow, n, k, WIDTH);
   for (let i: usize = 0; i < m; i += ROWS) {
     const rows = min(ROWS, m - i);
     for (let r: usize = 0; r < rows; r++) {
-      store<u32>(ends + r * 4, <u32>listRow(a + (i + r) * aRow, k, lists + r * listBytes));
+      store<u32>(ends + r * 4, <u32>listRow(a + (i + r) * aRow, k, lists + r * LIST_BYTES));
     }
     for (let j: usize = 0; j < n; j += WIDTH) {
       for (let r: usize = 0; r < rows; r++) {
         const end = <usize>load<u32>(ends + r * 4);
-        addRows(lists + r * listBytes, end, packed + j * k * 4, sums + r * sumBytes + j * 4);
+        addRows(lists + r * LIST_BYTES, end, packed + j * k * 4, sums + r * sumBytes + j * 4);
       }
     }
     for (let r: usize = 0; r < rows; r++) storeSums(out + (i + r) * outRow, sums + r * sumBytes, n, add);
@@ -244,17 +262,16 @@ export function gemmSparseRight(
 ): void {
   const ends = scratch;
   const lists = ends + LINE * 4;
-  const listBytes = (k + 1) * ENTRY;
-  const sums = lists + LINE * listBytes;
+  const sums = lists + LINE * LIST_BYTES;
   const packed = sums + LINE * MOST_ROWS * 4;
   for (let i0: usize = 0; i0 < m; i0 += MOST_ROWS) {
     const rows = min(MOST_ROWS, m - i0);
     pack<f32>(packed, a + i0 * aRow, aRow, aColumn, rows, k, WIDTH);
     for (let j: usize = 0; j < n; j += LINE) {
       const columns = min(LINE, n - j);
-      listColumns(b + j * 4, bRow, columns, k, ends, lists, listBytes);
+      listColumns(b + j * 4, bRow, columns, k, ends, lists);
       for (let c: usize = 0; c < columns; c++) {
-        const list = lists + c * listBytes;
+        const list = lists + c * LIST_BYTES;
         const end = <usize>load<u32>(ends + c * 4);
         const to = sums + c * MOST_ROWS * 4;
         for (let i: usize = 0; i < rows; i += WIDTH) addRows(list, end, packed + i * k * 4, to + i * 4);
@@ -264,32 +281,45 @@ export function gemmSparseRight(
   }
 }
 
-/** The lists of neighbouring columns. */
-function listColumns(
-  x: usize,
-  row: usize,
-  columns: usize,
-  k: usize,
-  ends: usize,
-  lists: usize,
-  listBytes: usize,
-): void {
-  for (let c: usize = 0; c < columns; c++) store<u32>(ends + c * 4, <u32>(lists + c * listBytes));
-  for (let i: usize = 0; i < k; i++) {
-    if (columns === LINE) {
-      for (let bits = others(x); bits; bits &= bits - 1) {
-        const c = <usize>ctz(bits) * 4;
-        const list = <usize>load<u32>(ends + c);
-        store<u32>(list, <u32>(i * WIDTH_BYTES));
-        store<u32>(list, load<u32>(x + c), 4);
-        store<u32>(ends + c, <u32>(list + ENTRY));
-      }
-    } else {
-      for (let c: usize = 0; c < columns; c++) {
-        store<u32>(ends + c * 4, <u32>append(<usize>load<u32>(ends + c * 4), x + c * 4, i));
-      }
+/** The lists of neighbouring columns, four at a time. */
+function listColumns(x: usize, row: usize, columns: usize, k: usize, ends: usize, lists: usize): void {
+  const whole = columns & ~3;
+  const rest = k & 3;
+  for (let c: usize = 0; c < whole; c += 4) {
+    let from = x + c * 4;
+    let list0 = lists + c * LIST_BYTES;
+    let list1 = list0 + LIST_BYTES;
+    let list2 = list1 + LIST_BYTES;
+    let list3 = list2 + LIST_BYTES;
+    let places = firstPlaces();
+    for (let i: usize = 0; i < k; i += 4) {
+      // Rows behind the last are zeros.
+      const some = i + 4 > k;
+      const x0 = v128.load(from);
+      const x1 = some && rest < 2 ? f32x4.splat(0) : v128.load(from + row);
+      const x2 = some && rest < 3 ? f32x4.splat(0) : v128.load(from + 2 * row);
+      const x3 = some ? f32x4.splat(0) : v128.load(from + 3 * row);
+      const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
+      const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+      const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
+      const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+      list0 = append(list0, v128.shuffle<f64>(low01, low23, 0, 2), places);
+      list1 = append(list1, v128.shuffle<f64>(low01, low23, 1, 3), places);
+      list2 = append(list2, v128.shuffle<f64>(high01, high23, 0, 2), places);
+      list3 = append(list3, v128.shuffle<f64>(high01, high23, 1, 3), places);
+      places = nextPlaces(places);
+      from += 4 * row;
     }
-    x += row;
+    v128.store(ends + c * 4, i32x4(<i32>list0, <i32>list1, <i32>list2, <i32>list3));
+  }
+  for (let c = whole; c < columns; c++) {
+    let list = lists + c * LIST_BYTES;
+    let places = firstPlaces();
+    for (let i: usize = 0; i < k; i += 4) {
+      list = append(list, loadSome(x + i * row + c * 4, row, min<usize>(4, k - i)), places);
+      places = nextPlaces(places);
+    }
+    store<u32>(ends + c * 4, <u32>list);
   }
 }
 
