@@ -1,4 +1,5 @@
 export * from "./conv";
+export * from "./conv-images";
 export * from "./conv-rows";
 export * from "./conv-weight";
 export * from "./depthwise";

@@ -60,6 +60,31 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
       paddingWidth: 1,
     },
   ],
+  [
+    "stride 2, many small images",
+    {
+      ...{ batch: 21, inChannels: 9, outChannels: 23, inHeight: 7, inWidth: 7, strideHeight: 2, strideWidth: 2 },
+      ...{ paddingHeight: 1, paddingWidth: 1 },
+    },
+  ],
+  [
+    "stride 3 × 2, many small images of odd sizes, dilation",
+    {
+      ...{ batch: 11, inChannels: 3, outChannels: 5, inHeight: 9, inWidth: 12, strideHeight: 3, strideWidth: 2 },
+      ...{ kernelHeight: 2, kernelWidth: 4, dilationHeight: 2, paddingHeight: 0, paddingWidth: 3 },
+    },
+  ],
+  [
+    "stride 2 across alone, eight images whose last column no output meets",
+    { batch: 8, inChannels: 2, outChannels: 32, inHeight: 5, inWidth: 6, strideWidth: 2 },
+  ],
+  [
+    "stride 2, images of one column",
+    {
+      ...{ batch: 6, inChannels: 6, outChannels: 7, inHeight: 4, inWidth: 1, strideHeight: 2, strideWidth: 2 },
+      ...{ kernelHeight: 3, kernelWidth: 3, paddingHeight: 1, paddingWidth: 1 },
+    },
+  ],
   ["1 × 1", { inChannels: 7, outChannels: 9, kernelHeight: 1, kernelWidth: 1 }],
   [
     "1 × 1, stride 2",

@@ -2,6 +2,7 @@ import type { Conv2dShape, LinearKernels, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 import { geometryOf, MOST_TAPS, phases, TAPS_AT, type Tap } from "./conv-geometry.ts";
+import { type ConvImagesExports, imageConvolutions } from "./conv-images.ts";
 import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
 import type { MemoryExports } from "./memory.ts";
@@ -37,6 +38,7 @@ type WeightGrad = (
 export interface ConvExports
   extends WinogradExports,
     DepthwiseExports,
+    ConvImagesExports,
     ConvRowsExports,
     PolyphaseExports,
     Pick<MemoryExports, "fillF32" | "fillF64"> {
@@ -91,6 +93,7 @@ export function convKernels(
   const winograd = winogradConvolutions(wasm, heap);
   const polyphase = polyphaseConvolutions(wasm, heap);
   const depthwise = depthwiseConvolutions(wasm, heap);
+  const images = imageConvolutions(wasm, heap);
   const rows = rowConvolutions(wasm, heap);
 
   function convolve(
@@ -241,6 +244,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
       if (isDepthwise(shape)) return depthwise.conv2d(dtype, shape, out, x, w, bias);
       if (winograd.suits(dtype, shape)) return winograd.forward(shape, out, x, w, bias);
+      if (images.suits(dtype, shape)) return images.forward(shape, out, x, w, bias);
       if (polyphase.suits(dtype, shape)) return polyphase.forward(shape, out, x, w, bias);
       if (rows.suits(dtype, shape)) return rows.forward(shape, out, x, w, bias);
       const s = isPointwise(shape) ? asRow(shape) : shape;
@@ -250,6 +254,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
       if (isDepthwise(shape)) return depthwise.conv2dInputGrad(dtype, shape, gx, g, w);
       if (winograd.suits(dtype, shape)) return winograd.inputGrad(shape, gx, g, w);
+      if (images.suits(dtype, shape)) return images.inputGrad(shape, gx, g, w);
       if (polyphase.suitsInputGrad(dtype, shape)) return polyphase.inputGrad(shape, gx, g, w);
       if (rows.suitsInputGrad(dtype, shape)) return rows.inputGrad(shape, gx, g, w);
       const s = isPointwise(shape) ? asRow(shape) : shape;

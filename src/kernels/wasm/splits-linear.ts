@@ -68,6 +68,20 @@ const convBias = (bytes: number): Split => ({
   },
 });
 
+/** By groups of eight images. */
+const convImages: Split = {
+  items: 8,
+  work: (args) => {
+    const positions = 8 * field(args, 48);
+    return (positions * field(args, 4) * field(args, 20) * field(args, 40)) / MADDS;
+  },
+  scratch: 9,
+  scratchBytes: ([p, phases, bytes], kernels) => kernels.convImagesScratch(p, phases, bytes) as number,
+  steps(_args, steps) {
+    steps[7] = 1;
+  },
+};
+
 /** By rows of outputs, in the bands of which the input is copied; a phase of a stride that no tap meets only writes zeros. */
 const convRows: Split = {
   items: 6,
@@ -203,6 +217,7 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   matrixVectorF64: matrixVector(8),
   convF32: conv,
   convF64: conv,
+  convImagesF32: convImages,
   convRowsF32: convRows,
   convBiasF32: convBias(4),
   convBiasF64: convBias(8),
