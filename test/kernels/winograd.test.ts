@@ -28,7 +28,7 @@ const SHAPES: readonly (readonly [number, number, number, number, number, number
 
 /** Of stride 2, and which passes go by Winograd's algorithm: the gradient of the input with a padding of 1. */
 const STRIDED: readonly (readonly [...(typeof SHAPES)[number], passes: string])[] = [
-  [9, 8, 8, 8, 24, 1, 1, "forward, input"],
+  [5, 8, 8, 8, 24, 1, 1, "forward, input"],
   [1, 30, 32, 48, 21, 1, 1, "forward, input, weight"],
   [4, 42, 16, 15, 74, 1, 2, "forward, input, weight"],
   [2, 48, 16, 24, 36, 1, 2, "forward, input"],

@@ -37,6 +37,9 @@ const MOST_WIDTH = 7;
 /** Elements of an image, and steps of a sum: eight images of 4096 are 128 KiB, and a sum in one go stays as exact as elsewhere. */
 const MOST_ELEMENTS = 4096;
 const MOST_STEPS = 1152;
+/** Pairs of channels from which on Winograd's algorithm is faster, where it applies: rows of four outputs and more. */
+const MOST_PAIRS = 512;
+const WINOGRAD_WIDTH = 4;
 
 /** Convolutions of float32 with a stride of 2 across, of small images, with images as vectors. */
 export function imageConvolutions(wasm: ConvImagesExports, heap: Heap) {
@@ -68,6 +71,7 @@ export function imageConvolutions(wasm: ConvImagesExports, heap: Heap) {
       const size = s.kernelHeight * s.kernelWidth;
       if (dtype !== "float32" || s.strideWidth !== 2 || s.groups !== 1 || size === 1) return false;
       if (s.batch < LEAST_IMAGES || s.outWidth > MOST_WIDTH || s.inWidth > 2 * MOST_WIDTH) return false;
+      if (s.outWidth >= WINOGRAD_WIDTH && s.inChannels * s.outChannels > MOST_PAIRS) return false;
       const elements = Math.max(s.inChannels * s.inHeight * s.inWidth, s.outChannels * s.outHeight * s.outWidth);
       if (elements > MOST_ELEMENTS || Math.max(s.inChannels, s.outChannels) * size > MOST_STEPS) return false;
       return 2 * s.strideHeight * (TAPS_AT + 12 * size) <= ARGUMENT_BYTES;
