@@ -1,7 +1,7 @@
 /* The gradient of normalization by rows, see norm-rows.ts. */
 
 import { addGradSums, Straight } from "./grad-rows";
-import { affineGradRow, gradOfRowsTogether, weightedGradRow } from "./row-grad-along";
+import { affineGradRow, gradOfPairs, weightedGradRow } from "./row-grad-along";
 import { addBlock, addColumns, BLOCK_ROWS, weightedSums } from "./row-grad-sums";
 
 /**
@@ -32,12 +32,16 @@ function gradOfRows<T>(
   g += from * length * size;
   x += from * length * size;
   if (gx) gx += from * length * size;
-  if (gx && sums && weight && groups === 1 && inner === 1 && length * size >= 16) {
+  if (gx && sums && weight && groups === 1 && inner === 1 && length * size >= 16 && to - from > 1) {
+    const pairs = (to - from) >> 1;
     const m = mean ? mean + from * size : 0;
     const lost = rest + from * size;
     const scale = invstd + from * size;
-    gradOfRowsTogether<T>(gx, g, x, to - from, length, m, lost, scale, weight, sums, scratch + 128);
-    return;
+    gradOfPairs<T>(gx, g, x, pairs, length, m, lost, scale, weight, sums, scratch + 128);
+    from += 2 * pairs;
+    gx += 2 * pairs * length * size;
+    g += 2 * pairs * length * size;
+    x += 2 * pairs * length * size;
   }
   for (let r = from; r < to; r++) {
     const first = (r % groups) * channels;

@@ -8,15 +8,14 @@ import { madd, sumBoth, sumRow, sumSquaresWide } from "./rows";
 export let rowMean: f64 = 0;
 export let rowVariance: f64 = 0;
 
-/** The row that is being summed: Σ (x − pivot) and Σ (x − pivot)² of what was added. */
-export let pivot: f32 = 0;
+/** Σ (x − pivot) and Σ (x − pivot)² of what addRun has added. */
 let sum: f64 = 0;
 let squares: f64 = 0;
 
 /** Shorter rows are summed in float64: they have no sixteen values to spare for a pivot. */
 const SHORT: usize = 32;
 /** Bytes that are summed in float32: 64 values in each of 8 lanes. */
-export const LANES_BYTES: usize = 2048;
+const LANES_BYTES: usize = 2048;
 /** Squares of float32 have all their digits down to here, with something to spare; smaller variances are computed in float64, and so are those that are not finite. */
 const LEAST: f64 = 1e-28;
 
@@ -25,37 +24,18 @@ export function inLanes<T>(n: usize): bool {
   return sizeof<T>() === 4 && n >= SHORT;
 }
 
-/** Starts the sums of a row; its pivot is the mean of sixteen values from all over it, or 0 if it is not `centred`. */
-export function startRow(x: usize, n: usize, centred: bool): void {
-  sum = 0;
-  squares = 0;
-  pivot = 0;
-  if (!centred) return;
+/** A number near the mean of a row: that of sixteen values from all over it. */
+export function pivotOf(x: usize, n: usize): f32 {
   const quarter = (n >> 2) << 2;
   const a = f32x4.add(v128.load(x), v128.load(x + quarter));
   const b = f32x4.add(v128.load(x + 2 * quarter), v128.load(x + 3 * quarter));
   const s = f32x4.add(a, b);
   const t = f32x4.add(s, v128.shuffle<i32>(s, s, 2, 3, 0, 1));
-  pivot = (f32x4.extract_lane(t, 0) + f32x4.extract_lane(t, 1)) * 0.0625;
+  return (f32x4.extract_lane(t, 0) + f32x4.extract_lane(t, 1)) * 0.0625;
 }
 
-/** Adds what lanes have summed. */
-export function addLanes(s0: v128, s1: v128, q0: v128, q1: v128): void {
-  sum += sumBoth<f32>(s0, s1);
-  squares += sumBoth<f32>(q0, q1);
-}
-
-/** Adds single values up to `end`. */
-export function addSingle(x: usize, end: usize): void {
-  for (; x < end; x += 4) {
-    const d = <f64>load<f32>(x) - <f64>pivot;
-    sum += d;
-    squares += d * d;
-  }
-}
-
-/** Adds n values of the row. */
-function addRun(x: usize, n: usize): void {
+/** Adds n values of a row. */
+function addRun(x: usize, n: usize, pivot: f32): void {
   const end = x + n * 4;
   const p = f32x4.splat(pivot);
   while (x + 16 <= end) {
@@ -77,24 +57,33 @@ function addRun(x: usize, n: usize): void {
       s0 = f32x4.add(s0, d);
       q0 = madd<f32>(d, d, q0);
     }
-    addLanes(s0, s1, q0, q1);
+    sum += sumBoth<f32>(s0, s1);
+    squares += sumBoth<f32>(q0, q1);
   }
-  addSingle(x, end);
+  for (; x < end; x += 4) {
+    const d = <f64>load<f32>(x) - <f64>pivot;
+    sum += d;
+    squares += d * d;
+  }
 }
 
-/** The mean, 0 if the row is not `centred`, and the variance about it, from the sums of all its values; where that and eps are tiny or not finite, from sums in float64. */
-export function finishRow(x: usize, n: usize, centred: bool, eps: f64): void {
+/**
+ * The mean, 0 if the row is not `centred`, and the variance about it, from Σ (x − pivot) and Σ (x − pivot)²; where that and eps are tiny or not finite, from sums in
+ * float64.
+ */
+export function finishRow(x: usize, n: usize, centred: bool, pivot: f32, first: f64, second: f64, eps: f64): void {
   const count = <f64>n;
   // Taking the pivot's distance from the mean off the squares loses digits if it is larger than the deviations.
-  if (centred && 2 * sum * sum > squares * count) {
-    const nearer = pivot + <f32>(sum / count);
+  if (centred && 2 * first * first > second * count) {
+    pivot += <f32>(first / count);
     sum = 0;
     squares = 0;
-    pivot = nearer;
-    addRun(x, n);
+    addRun(x, n, pivot);
+    first = sum;
+    second = squares;
   }
-  const off = centred ? sum / count : 0;
-  const variance = squares / count - off * off;
+  const off = centred ? first / count : 0;
+  const variance = second / count - off * off;
   if (variance + eps > LEAST && variance < f64.MAX_VALUE) {
     rowMean = <f64>pivot + off;
     rowVariance = variance;
@@ -107,14 +96,15 @@ function exactMoments<T>(x: usize, n: usize, centred: bool): void {
   rowVariance = sumSquaresWide<T>(x, n, rowMean) / count;
 }
 
-/** Mean and variance of a row that is added in `runs` of equal length. */
-export function momentsOfRow<T>(x: usize, n: usize, runs: usize, centred: bool, eps: f64): void {
+/** Mean and variance of a row. */
+export function momentsOfRow<T>(x: usize, n: usize, centred: bool, eps: f64): void {
   if (!inLanes<T>(n)) {
     exactMoments<T>(x, n, centred);
     return;
   }
-  const run = n / runs;
-  startRow(x, n, centred);
-  for (let i: usize = 0; i < n; i += run) addRun(x + i * 4, run);
-  finishRow(x, n, centred, eps);
+  const pivot = centred ? pivotOf(x, n) : 0;
+  sum = 0;
+  squares = 0;
+  addRun(x, n, pivot);
+  finishRow(x, n, centred, pivot, sum, squares, eps);
 }
