@@ -8,17 +8,17 @@ afterEach(() => {
   freeBlocks();
 });
 
-/** [batch, in, height, width, out, padding, groups] of 3×3 convolutions; each has enough channels for Winograd's algorithm. */
+/** [batch, in, height, width, out, padding, groups] of 3×3 convolutions; each has enough channels, and images, for Winograd's algorithm. */
 const SHAPES: readonly (readonly [number, number, number, number, number, number, number])[] = [
-  [2, 16, 8, 8, 16, 1, 1],
-  [8, 16, 4, 4, 24, 1, 1],
+  [12, 16, 8, 8, 16, 1, 1],
+  [24, 16, 4, 4, 24, 1, 1],
   [3, 17, 9, 13, 19, 1, 1],
   [2, 30, 10, 18, 21, 0, 1],
-  [2, 21, 12, 7, 37, 2, 1],
-  [1, 48, 5, 30, 50, 1, 1],
+  [4, 21, 12, 7, 37, 2, 1],
+  [3, 48, 5, 30, 50, 1, 1],
   [2, 48, 16, 12, 36, 1, 2],
   [5, 64, 7, 8, 33, 1, 1],
-  [1, 20, 9, 4, 130, 2, 1],
+  [8, 20, 9, 4, 130, 2, 1],
   // Wider than the band in which rows are made: a second part of it, of one tile and fewer columns than a vector.
   [1, 16, 6, 69, 17, 1, 1],
   // Blocks of whole images and of enough tiles for register tiles of five: 18 with 16 channels, 25 with more.

@@ -23,7 +23,7 @@ export interface ConvRowsExports {
 }
 
 /** Fewer channels than this are too few for packed columns, whatever the stride. */
-const FEW_CHANNELS = 8;
+export const FEW_CHANNELS = 8;
 
 /**
  * Convolutions of float32 with a stride of 2, or of few channels, row by row of outputs. Forward one tap alone is not worth the copy: 1.2 instead of 0.9 ms for [64,16,32,32] to 32, stride 2. Its

@@ -243,7 +243,7 @@ export function convKernels(
     conv2d(dtype, shape, out, x, w, bias) {
       if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
       if (isDepthwise(shape)) return depthwise.conv2d(dtype, shape, out, x, w, bias);
-      if (winograd.suits(dtype, shape)) return winograd.forward(shape, out, x, w, bias);
+      if (winograd.suits(dtype, shape, "forward")) return winograd.forward(shape, out, x, w, bias);
       if (images.suits(dtype, shape)) return images.forward(shape, out, x, w, bias);
       if (polyphase.suits(dtype, shape)) return polyphase.forward(shape, out, x, w, bias);
       if (rows.suits(dtype, shape)) return rows.forward(shape, out, x, w, bias);
@@ -253,7 +253,7 @@ export function convKernels(
     conv2dInputGrad(dtype, shape, gx, g, w) {
       if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
       if (isDepthwise(shape)) return depthwise.conv2dInputGrad(dtype, shape, gx, g, w);
-      if (winograd.suits(dtype, shape)) return winograd.inputGrad(shape, gx, g, w);
+      if (winograd.suits(dtype, shape, "inputGrad")) return winograd.inputGrad(shape, gx, g, w);
       if (images.suits(dtype, shape)) return images.inputGrad(shape, gx, g, w);
       if (polyphase.suitsInputGrad(dtype, shape)) return polyphase.inputGrad(shape, gx, g, w);
       if (rows.suitsInputGrad(dtype, shape)) return rows.inputGrad(shape, gx, g, w);
@@ -269,7 +269,7 @@ export function convKernels(
     conv2dWeightGrad(dtype, shape, gw, g, x) {
       if (isOdd(shape)) return reference.conv2dWeightGrad(dtype, shape, gw, g, x);
       if (isDepthwise(shape)) return depthwise.conv2dWeightGrad(dtype, shape, gw, g, x);
-      if (winograd.suits(dtype, shape)) return winograd.weightGrad(shape, gw, g, x);
+      if (winograd.suits(dtype, shape, "weightGrad")) return winograd.weightGrad(shape, gw, g, x);
       if (polyphase.suitsWeightGrad(dtype, shape)) return polyphase.weightGrad(shape, gw, g, x);
       for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
     },

@@ -4,6 +4,7 @@ import type { Conv2dShape, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 import { exchanged, geometryOf } from "./conv-geometry.ts";
+import { FEW_CHANNELS } from "./conv-rows.ts";
 import { ARGUMENTS } from "./module.ts";
 
 export type WeightFinish = (
@@ -80,22 +81,46 @@ export function allowWinograd(yes: boolean): void {
 
 const tiles = (size: number) => Math.ceil(size / 4);
 
+type Pass = "forward" | "inputGrad" | "weightGrad";
+
+const fours = (channels: number) => Math.ceil(channels / 4) * 4;
+const eights = (channels: number) => Math.ceil(channels / 8) * 8;
+
 /*
- * Measured times in ns with the fused build: products at 50 GFLOP/s, transforms of a tile 10.5 for an input channel and 7.5 for an output channel, weights 9 for each
- * pair of channels; plain sums at 40 GFLOP/s. The gradient of the weights takes about as long.
+ * Times in ns with the fused build, fitted to both ways of 134 shapes of 1 to 512 channels, 4×4 to 56×56 and batches of 1 to 64: what they choose takes 1 % longer than the faster way, in the
+ * geometric mean.
  */
 
-/** ns for a row of tiles of one group. */
+/** ns for a row of tiles of one group: products at 55 GFLOP/s, transforms 10 for each channel. */
 export function winogradRowTime(across: number, channels: number, outChannels: number): number {
-  const out = Math.ceil(outChannels / 8) * 8;
-  return across * (1.44 * channels * out + 10.5 * Math.ceil(channels / 4) * 4 + 7.5 * outChannels);
+  const [input, output] = [fours(channels), eights(outChannels)];
+  return across * (1.3 * input * output + 10 * input + 10 * output);
 }
 
-function isFaster(s: Conv2dShape): boolean {
+/** ns for the weights of a pair of channels; and where all of them transformed exceed the caches. */
+const WEIGHTS: Readonly<Record<Pass, readonly [number, number]>> = {
+  forward: [40, 100],
+  inputGrad: [60, 100],
+  weightGrad: [80, Number.POSITIVE_INFINITY],
+};
+/** So many pairs of channels are 18 MiB of transformed weights. */
+const LARGE = 2 ** 17;
+
+/** ns for a position by plain sums. */
+const PLAIN: Readonly<Record<Pass, (channels: number, outChannels: number) => number>> = {
+  forward: (channels, out) =>
+    channels < FEW_CHANNELS ? 0.44 * channels * fours(out) : channels * (0.36 * fours(out) + 2.3),
+  inputGrad: (channels, out) => channels * (0.36 * fours(out) + 2.3) + 14,
+  weightGrad: (channels, out) => 0.46 * channels * (channels > 1 ? eights(out) : out),
+};
+
+function isFaster(s: Conv2dShape, pass: Pass): boolean {
   const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
+  const pairs = channels * outChannels;
   const rows = s.batch * tiles(s.outHeight);
-  const time = rows * winogradRowTime(tiles(s.outWidth), channels, outChannels) + 9 * channels * outChannels;
-  return time < (s.batch * s.outHeight * s.outWidth * channels * outChannels * 18) / 40;
+  const weights = pairs * WEIGHTS[pass][pairs < LARGE ? 0 : 1];
+  const time = rows * winogradRowTime(tiles(s.outWidth), channels, outChannels) + weights;
+  return time < s.batch * s.outHeight * s.outWidth * PLAIN[pass](channels, outChannels);
 }
 
 /** Convolutions by Winograd's algorithm, for shapes that suit it: 3×3 kernels of float32, not strided nor dilated, of enough channels. */
@@ -132,12 +157,13 @@ export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
   }
 
   return {
-    suits(dtype: FloatDType, s: Conv2dShape): boolean {
+    suits(dtype: FloatDType, s: Conv2dShape, pass: Pass): boolean {
       const is3x3 = s.kernelHeight === 3 && s.kernelWidth === 3;
       const isPlain = s.strideHeight * s.strideWidth * s.dilationHeight * s.dilationWidth === 1;
       const isPadded = s.paddingHeight <= 2 && s.paddingWidth <= 2;
       if (dtype !== "float32" || !is3x3 || !isPlain || !isPadded) return false;
-      return s.inWidth >= 4 && s.outWidth >= 4 && isFaster(s) && winogradAllowed();
+      const computed = pass === "inputGrad" ? exchanged(s) : s;
+      return s.inWidth >= 4 && s.outWidth >= 4 && isFaster(computed, pass) && winogradAllowed();
     },
     forward(s: Conv2dShape, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
       run(s, out, x, w, bias, [(9 * s.inChannels) / s.groups, 9], false);
