@@ -77,9 +77,27 @@ function pointOf(i: usize, odd: usize): usize {
   return i < POINTS ? i : i < 8 ? i - POINTS : 7 - odd;
 }
 
+/** Where the 81 sums of four lanes from number `lane` on go, in bytes; rows of a sliver follow each other. */
+function fillTable(p: usize, table: usize, gradient: bool, lane: usize): void {
+  const each = phaseChannels(get(p, CHANNELS));
+  const odd = gradient ? ODD_GRADIENT : ODD;
+  for (let i: usize = 0; i < 9; i++) {
+    const down = pointOf(i, odd);
+    for (let j: usize = 0; j < 9; j++) {
+      const across = pointOf(j, odd);
+      const first = each * ((i < POINTS ? 0 : across === odd ? 1 : 2) + (j < POINTS ? 0 : 1));
+      const column = gradient ? first + lane : lane;
+      const rows = gradient ? get(p, OUT_CHANNELS) : phasesAt(down, across, odd) * each;
+      const row = (column / 8) * rows + (gradient ? 0 : first);
+      store<usize>(table, (POINTS * down + across) * weightsPlace(p) + row * TILE_BYTES + (column & 4) * 4);
+      table += 4;
+    }
+  }
+}
+
 /**
  * Transforms the weights of `total` groups of four output channels from number `first` on into `u`, of polyphaseWeightsBytes bytes; for the gradient of the input those of input channels, and with taps
- * from the last to the first. `temporary` has 576 bytes.
+ * from the last to the first. `temporary` has 912 bytes.
  */
 export function polyphasePackF32(
   p: usize,
@@ -92,19 +110,18 @@ export function polyphasePackF32(
 ): void {
   const inputs = get(p, CHANNELS);
   const outputs = get(p, OUT_CHANNELS);
-  const each = phaseChannels(inputs);
-  const place = weightsPlace(p);
-  const odd = gradient ? ODD_GRADIENT : ODD;
   const lanes = gradient ? inputs : outputs;
   const lane: usize = gradient ? 36 : 36 * inputs;
   const rows = gradient ? outputs : inputs;
   const row: usize = gradient ? 36 * inputs : 36;
-  const paddedRows = gradient ? rows : each;
+  const paddedRows = gradient ? rows : phaseChannels(inputs);
   const tap: isize = gradient ? -4 : 4;
   if (gradient) w += 32;
   const across = temporary + 432;
+  const table = across + 144;
   for (let l = first * 4; l < (first + total) * 4; l += 4) {
     const count = l < lanes ? min<usize>(4, lanes - l) : 0;
+    fillTable(p, table, gradient, l);
     for (let r: usize = 0; r < paddedRows; r++) {
       const some = r < rows ? count : 0;
       const from = w + l * lane + r * row;
@@ -114,21 +131,14 @@ export function polyphasePackF32(
         const w2 = loadTap(from + (i + 6) * tap, lane, some);
         combineWeights(temporary + i * 16, 48, w0, w1, w2, gradient);
       }
+      const to = u + r * TILE_BYTES;
+      let at = table;
       for (let i: usize = 0; i < 9; i++) {
-        const at = temporary + i * 48;
-        combineWeights(across, 16, v128.load(at), v128.load(at, 16), v128.load(at, 32), gradient);
-        const down = pointOf(i, odd);
-        for (let j: usize = 0; j < 9; j++) {
-          const along = pointOf(j, odd);
-          const phase = (i < POINTS ? 0 : along === odd ? 1 : 2) + (j < POINTS ? 0 : 1);
-          let to = u + (POINTS * down + along) * place;
-          if (gradient) {
-            const column = phase * each + l;
-            to += ((column / 8) * rows + r) * TILE_BYTES + (column & 4) * 4;
-          } else {
-            to += ((l / 8) * phasesAt(down, along, odd) * each + phase * each + r) * TILE_BYTES + (l & 4) * 4;
-          }
-          v128.store(to, v128.load(across + j * 16));
+        const taps = temporary + i * 48;
+        combineWeights(across, 16, v128.load(taps), v128.load(taps, 16), v128.load(taps, 32), gradient);
+        for (let j: usize = 0; j < 144; j += 16) {
+          v128.store(to + load<usize>(at), v128.load(across + j));
+          at += 4;
         }
       }
     }

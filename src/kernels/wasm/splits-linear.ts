@@ -158,7 +158,7 @@ const polyphasePack: Split = {
   items: 5,
   work: (args) => 300 * field(args, args[3] ? 20 : 4),
   scratch: 6,
-  scratchBytes: () => 576,
+  scratchBytes: () => 912,
   steps(_args, steps) {
     steps[4] = 1;
   },
