@@ -14,11 +14,18 @@ const TOGETHER: usize = 32;
 /** Bytes of transformed tiles, in and out, that are aimed at, and the most tiles worth taking at once. */
 const BLOCK_BYTES: usize = 589824;
 const BLOCK_TILES: usize = 128;
+/** Transformed weights that stay in the second cache from block to block; larger ones are read again for each, of which there should be fewer. */
+const CACHED_BYTES: usize = 1048576;
+
+/** How many tiles of so many channels are done at once. */
+export function blockOf(channels: usize, outChannels: usize): usize {
+  const bytes = channels * outChannels * 324 > CACHED_BYTES ? 2 * BLOCK_BYTES : BLOCK_BYTES;
+  return bytes / (324 * channels + 4 * PLACES * outChannels);
+}
 
 /** Rows of tiles that are done at once: whole images if it can be, and an eighth of all at most, so that threads have something to share. */
 export function polyphaseRows(p: usize): usize {
-  const bytes = 324 * phaseChannels(get(p, CHANNELS)) + 4 * PLACES * padded(get(p, OUT_CHANNELS), 8);
-  const tiles = min(BLOCK_TILES, BLOCK_BYTES / bytes);
+  const tiles = min(BLOCK_TILES, blockOf(phaseChannels(get(p, CHANNELS)), padded(get(p, OUT_CHANNELS), 8)));
   const rows = min(tiles / tilesAcross(p), (get(p, BATCH) * tilesDown(p) + 7) / 8);
   const perImage = tilesDown(p);
   return max(1, rows > perImage ? rows - (rows % perImage) : rows);

@@ -4,6 +4,7 @@
  */
 import { convWeightSums } from "./conv-weight";
 import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
+import { blockOf } from "./polyphase-product";
 import {
   A,
   A2,
@@ -42,13 +43,10 @@ import {
 } from "./winograd-tiles";
 import { sumFour, sumSix } from "./winograd-weight";
 
-/** Bytes of transformed tiles of both sides that are aimed at. */
-const BLOCK_BYTES: usize = 589824;
-
 /** Rows of tiles that are summed at once. */
 function rowsAtOnce(p: usize): usize {
-  const bytes = 324 * phaseChannels(get(p, CHANNELS)) + PLACES * padded(get(p, OUT_CHANNELS) * 4, TILE_STEP);
-  return max(1, min(BLOCK_BYTES / bytes / tilesAcross(p), get(p, BATCH) * tilesDown(p)));
+  const tiles = blockOf(phaseChannels(get(p, CHANNELS)), padded(get(p, OUT_CHANNELS), 16));
+  return max(1, min(tiles / tilesAcross(p), get(p, BATCH) * tilesDown(p)));
 }
 
 function sumsRow(p: usize): usize {

@@ -59,23 +59,33 @@ const MOST_GROUPS = 16;
 const LEAST_TILES = 64;
 
 const tiles = (size: number) => Math.ceil(size / 4);
+const up = (n: number, step: number) => Math.ceil(n / step) * step;
 
 /*
- * Measured times in ns with the fused build: products at 50 GFLOP/s, transforms of a tile 24 for a channel of its 8×8 inputs and 8 for one of its 4×4 outputs, weights 25 for each pair of channels; plain
- * sums at 42 GFLOP/s, over rows of whole vectors of eight outputs but for the gradient of the weights.
+ * Measured times in ns with the fused build: products at 50 GFLOP/s, transforms of a tile 30 for a channel of its 8×8 inputs and 11 for one of its 4×4 outputs, weights 40 for each pair of channels.
  */
 
 /** ns for a row of tiles of one group. */
 export function polyphaseRowTime(across: number, channels: number, outChannels: number): number {
-  const [input, output] = [Math.ceil(channels / 4) * 4, Math.ceil(outChannels / 8) * 8];
-  return across * (3.24 * input * output + 24 * input + 8 * output);
+  const [input, output] = [up(channels, 4), up(outChannels, 8)];
+  return across * (3.24 * input * output + 30 * input + 11 * output);
 }
 
-function isFaster(s: Conv2dShape, outWidth: number): boolean {
+/** Bytes of transformed weights that stay in the second cache, and, if they are more, of tiles that are done at once; see assembly/polyphase-product.ts. */
+const CACHED_BYTES = 2 ** 20;
+const BLOCK_BYTES = 2 * 589824;
+
+/**
+ * Whether one group takes less time than by plain sums, whose multiply-adds are `madds` at `rate` GFLOP/s. Weights, or their sums, that are too large for the cache are read again for each block of tiles, of
+ * which there are `least` at least, in `again` ns for each pair of channels.
+ */
+function isFaster(s: Conv2dShape, madds: number, rate: number, least: number, again: number): boolean {
   const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
-  const rows = s.batch * tiles(s.outHeight);
-  const time = rows * polyphaseRowTime(tiles(s.outWidth), channels, outChannels) + 25 * channels * outChannels;
-  return time < (s.batch * s.outHeight * outWidth * channels * outChannels * 18) / 42;
+  const [down, across] = [s.batch * tiles(s.outHeight), tiles(s.outWidth)];
+  const pairs = channels * outChannels;
+  const blocks = Math.max(least, (down * across * (324 * channels + 100 * outChannels)) / BLOCK_BYTES);
+  const pairTime = 40 + (324 * pairs > CACHED_BYTES ? blocks * again : 0);
+  return down * polyphaseRowTime(across, channels, outChannels) + pairs * pairTime < (2 * madds) / rate;
 }
 
 /** 3×3 convolutions of stride 2 by Winograd's algorithm, for shapes that suit it. */
@@ -91,14 +101,19 @@ export function polyphaseConvolutions(wasm: PolyphaseExports, heap: Heap) {
 
   return {
     suits(dtype: FloatDType, s: Conv2dShape): boolean {
-      return applies(dtype, s) && isFaster(s, Math.ceil(s.outWidth / 8) * 8);
+      if (!applies(dtype, s)) return false;
+      const madds = (9 * s.batch * s.outHeight * up(s.outWidth, 8) * s.inChannels * s.outChannels) / s.groups ** 2;
+      return isFaster(s, madds, 44, 8, 16);
     },
     suitsInputGrad(dtype: FloatDType, s: Conv2dShape): boolean {
-      const isPadded = s.paddingHeight === 1 && s.paddingWidth === 1;
-      return isPadded && applies(dtype, s) && isFaster(s, Math.ceil(s.outWidth / 8) * 8);
+      if (!applies(dtype, s) || s.paddingHeight !== 1 || s.paddingWidth !== 1) return false;
+      const pairs = (up(s.inChannels / s.groups, 4) * s.outChannels) / s.groups;
+      return isFaster(s, 9 * s.batch * s.outHeight * up(s.outWidth, 8) * pairs, 36, 8, 16);
     },
     suitsWeightGrad(dtype: FloatDType, s: Conv2dShape): boolean {
-      return applies(dtype, s) && isFaster(s, s.outWidth);
+      if (!applies(dtype, s)) return false;
+      const madds = (9 * s.batch * s.outHeight * s.outWidth * s.inChannels * s.outChannels) / s.groups ** 2;
+      return isFaster(s, madds, 41, 1, 32);
     },
     forward(s: Conv2dShape, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
       const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
