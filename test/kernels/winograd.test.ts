@@ -28,17 +28,16 @@ const SHAPES: readonly (readonly [number, number, number, number, number, number
 
 /** Of stride 2, and which passes go by Winograd's algorithm: the gradient of the input with a padding of 1. */
 const STRIDED: readonly (readonly [...(typeof SHAPES)[number], passes: string])[] = [
-  [5, 8, 8, 8, 24, 1, 1, "forward, input"],
-  [1, 30, 32, 48, 21, 1, 1, "forward, input, weight"],
-  [4, 42, 16, 15, 74, 1, 2, "forward, input, weight"],
-  [2, 48, 16, 24, 36, 1, 2, "forward, input"],
+  [5, 8, 8, 8, 24, 1, 1, "input"],
+  [1, 30, 32, 48, 40, 1, 1, "forward, input, weight"],
+  [3, 42, 32, 31, 74, 1, 2, "forward, input, weight"],
   [5, 64, 7, 8, 33, 1, 1, "forward, input"],
-  [2, 20, 33, 17, 40, 0, 1, "forward, weight"],
-  [6, 12, 13, 21, 20, 2, 1, "forward, weight"],
+  [3, 34, 33, 17, 45, 0, 1, "forward, weight"],
+  [6, 22, 13, 21, 30, 2, 1, "forward, weight"],
   // Blocks of whole images, and of enough tiles for register tiles of five.
   [16, 16, 32, 32, 32, 1, 1, "forward, input, weight"],
   [16, 34, 16, 16, 33, 1, 1, "forward, input, weight"],
-  [8, 16, 24, 40, 16, 0, 1, "forward, weight"],
+  [8, 16, 24, 40, 24, 0, 1, "forward, weight"],
 ];
 
 function shapeOf(numbers: readonly [...(typeof SHAPES)[number], ...string[]], stride = 1) {
