@@ -16,10 +16,8 @@ export interface MemoryFormatOptions {
 const RANK = { channelsLast: 4, channelsLast3d: 5 } as const;
 const TORCH_NAMES = { channelsLast: "channels_last", channelsLast3d: "channels_last_3d" } as const;
 
-/** Dimensions of a rank from inner to outer where channels are innermost: [1, 3, 2, 0] and [1, 4, 3, 2, 0]. */
-function channelsLastOrder(rank: number): number[] {
-  return [1, ...Array.from({ length: rank - 2 }, (_, i) => rank - 1 - i), 0];
-}
+/** Dimensions of the ranks that have such a format, from inner to outer, where channels are innermost. */
+const CHANNELS_LAST: Readonly<Record<number, readonly number[]>> = { 4: [1, 3, 2, 0], 5: [1, 4, 3, 2, 0] };
 
 /** Strides that lay a shape out in a memory format. @throws ShapeError for a format of another rank */
 export function stridesIn(format: MemoryFormat, shape: Shape): number[] {
@@ -39,7 +37,7 @@ export function stridesIn(format: MemoryFormat, shape: Shape): number[] {
   }
   const strides = new Array<number>(rank);
   let step = 1;
-  for (const d of channelsLastOrder(rank)) {
+  for (const d of CHANNELS_LAST[rank]) {
     strides[d] = step;
     step *= shape[d];
   }
@@ -51,7 +49,7 @@ export function liesIn(format: MemoryFormat, shape: Shape, strides: readonly num
   if (format === "contiguous") return isContiguous(shape, strides);
   if (shape.length !== RANK[format]) return false;
   let step = 1;
-  for (const d of channelsLastOrder(shape.length)) {
+  for (const d of CHANNELS_LAST[shape.length]) {
     if (shape[d] === 1) continue;
     if (strides[d] !== step) return false;
     step *= shape[d];
@@ -67,7 +65,7 @@ export function suggestedFormat(shape: Shape, strides: readonly number[]): Memor
   const rank = shape.length;
   if ((rank !== 4 && rank !== 5) || strides[1] === 0) return "contiguous";
   let least = 0;
-  for (const d of channelsLastOrder(rank)) {
+  for (const d of CHANNELS_LAST[rank]) {
     if (shape[d] === 0 || strides[d] < least) return "contiguous";
     // [N, 1, 1, 1], or [N, C, 1, 1] with strides that fit both
     if (d === 0 && least === strides[1]) return "contiguous";
