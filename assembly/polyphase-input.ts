@@ -30,7 +30,7 @@ import {
 } from "./polyphase-tiles";
 import { storePart } from "./scratch";
 import { imageBytes } from "./winograd";
-import { oddLines, rowAt, SIDE, scale, tilesAcross, tilesDown, times, touch, zeroBytes } from "./winograd-tiles";
+import { less, oddLines, rowAt, SIDE, scale, tilesAcross, tilesDown, times, touch, zeroBytes } from "./winograd-tiles";
 
 /** Room for a tile whose rows have been combined: eight rows of nine vectors. */
 const TEMPORARY: usize = 1152;
@@ -70,7 +70,7 @@ function combineColumns(to: usize, place: usize, from: usize, channel: usize, ti
   let low2 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
   let high2 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
   let d0 = v128.shuffle<f64>(low, low2, 0, 2);
-  for (; tiles > 0; tiles--) {
+  while (true) {
     const d1 = v128.shuffle<f64>(low, low2, 1, 3);
     const d2 = v128.shuffle<f64>(high, high2, 0, 2);
     const d3 = v128.shuffle<f64>(high, high2, 1, 3);
@@ -83,17 +83,18 @@ function combineColumns(to: usize, place: usize, from: usize, channel: usize, ti
     high = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
     low2 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
     high2 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-    const s = times(-B, d2, d3);
-    const t = times(-B, d1, d2);
-    v128.store(to, times(-A2, times(-B, d0, d1), s));
+    const s = less(B, d2, d3);
+    const t = less(B, d1, d2);
+    v128.store(to, less(A2, less(B, d0, d1), s));
     let out = to + place;
     v128.store(out, times(A, t, s));
     out += place;
-    v128.store(out, times(-A, t, s));
+    v128.store(out, less(A, t, s));
     out += place;
-    v128.store(out, times(-A2, d1, d3));
+    v128.store(out, less(A2, d1, d3));
     d0 = v128.shuffle<f64>(low, low2, 0, 2);
-    v128.store(out + place, times(-A2, t, times(-B, d3, d0)));
+    v128.store(out + place, less(A2, t, less(B, d3, d0)));
+    if (--tiles === 0) return;
     to += STEP;
   }
 }
@@ -216,7 +217,7 @@ function writeTile(
     const at = from + i * place + each;
     combineSums(temporary + (POINTS + i) * 16, at, at + 2 * each, POINTS * place);
   }
-  for (; rows > 0; rows--) {
+  while (true) {
     let m0 = v128.load(temporary, 80);
     let m1 = v128.load(temporary, 96);
     let m2 = v128.load(temporary, 112);
@@ -241,6 +242,7 @@ function writeTile(
       const d3 = times(B * B2, m3, times(A * A2, apart, v128.load(temporary, 64)));
       writeColumns(out + 16, plane, channels, columns - 4, e2, d2, e3, d3);
     }
+    if (--rows === 0) return;
     out += row;
     temporary += ROW;
   }

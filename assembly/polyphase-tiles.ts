@@ -6,7 +6,7 @@
  * Lanes are four channels, as in winograd-tiles.ts.
  */
 import { CHANNELS, get, IN_HEIGHT, IN_WIDTH, PADDING_HEIGHT, PADDING_WIDTH, padded } from "./geometry";
-import { oddLines, rowAt, tilesAcross, times, zeroBytes } from "./winograd-tiles";
+import { less, oddLines, rowAt, tilesAcross, times, zeroBytes } from "./winograd-tiles";
 
 /** Inputs of a tile along an axis that the next tile does not see, as bytes and number; places along an axis, and in all. */
 export const INPUTS: usize = 8;
@@ -70,17 +70,17 @@ export function combineRows(
     const d1 = v128.load(r1 + at);
     const d2 = v128.load(r2 + at);
     const d3 = v128.load(r3 + at);
-    const s = times(-B, d2, d3);
-    const t = times(-B, d1, d2);
+    const s = less(B, d2, d3);
+    const t = less(B, d1, d2);
     let out = to + at;
-    v128.store(out, times(-A2, times(-B, v128.load(r0 + at), d1), s));
+    v128.store(out, less(A2, less(B, v128.load(r0 + at), d1), s));
     out += toRow;
     v128.store(out, times(A, t, s));
     out += toRow;
-    v128.store(out, times(-A, t, s));
+    v128.store(out, less(A, t, s));
     out += toRow;
-    v128.store(out, times(-A2, d1, d3));
-    v128.store(out + toRow, times(-A2, t, times(-B, d3, v128.load(r4 + at))));
+    v128.store(out, less(A2, d1, d3));
+    v128.store(out + toRow, less(A2, t, less(B, d3, v128.load(r4 + at))));
     if (at === last) return;
   }
 }
@@ -92,12 +92,12 @@ function combineSingleRows(to: usize, toRow: usize, r0: usize, r1: usize, r2: us
     const d1 = v128.load(r1 + at);
     const d2 = v128.load(r2 + at);
     let out = to + at;
-    v128.store(out, times(-A2, v128.load(r0 + at), d2));
+    v128.store(out, less(A2, v128.load(r0 + at), d2));
     out += toRow;
     v128.store(out, times(A, d1, d2));
     out += toRow;
-    v128.store(out, times(-A, d1, d2));
-    v128.store(out + toRow, times(-A2, d1, v128.load(r3 + at)));
+    v128.store(out, less(A, d1, d2));
+    v128.store(out + toRow, less(A2, d1, v128.load(r3 + at)));
     if (at === last) return;
   }
 }
@@ -125,7 +125,7 @@ function combineColumns(
   let low2 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
   let high2 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
   let d0 = v128.shuffle<f64>(low, low2, 0, 2);
-  for (; tiles > 0; tiles--) {
+  while (true) {
     const e0 = v128.shuffle<f64>(low, low2, 1, 3);
     const d1 = v128.shuffle<f64>(high, high2, 0, 2);
     const e1 = v128.shuffle<f64>(high, high2, 1, 3);
@@ -140,12 +140,12 @@ function combineColumns(
     high2 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
     const e2 = v128.shuffle<f64>(low, low2, 1, 3);
     const e3 = v128.shuffle<f64>(high, high2, 1, 3);
-    v128.store(single, times(-A2, e0, e2));
+    v128.store(single, less(A2, e0, e2));
     let out = single + place;
     v128.store(out, times(A, e1, e2));
     out += place;
-    v128.store(out, times(-A, e1, e2));
-    v128.store(out + 2 * place, times(-A2, e1, e3));
+    v128.store(out, less(A, e1, e2));
+    v128.store(out + 2 * place, less(A2, e1, e3));
     const d2 = v128.shuffle<f64>(low, low2, 0, 2);
     const d3 = v128.shuffle<f64>(high, high2, 0, 2);
     if (from === 0) return; // never
@@ -158,16 +158,17 @@ function combineColumns(
     high = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
     low2 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
     high2 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-    const s = times(-B, d2, d3);
-    const t = times(-B, d1, d2);
-    v128.store(to, times(-A2, times(-B, d0, d1), s));
+    const s = less(B, d2, d3);
+    const t = less(B, d1, d2);
+    v128.store(to, less(A2, less(B, d0, d1), s));
     out = to + place;
     v128.store(out, times(A, t, s));
     out += place;
-    v128.store(out, times(-A, t, s));
-    v128.store(place2, times(-A2, d1, d3));
+    v128.store(out, less(A, t, s));
+    v128.store(place2, less(A2, d1, d3));
     d0 = v128.shuffle<f64>(low, low2, 0, 2);
-    v128.store(out + 2 * place, times(-A2, t, times(-B, d3, d0)));
+    v128.store(out + 2 * place, less(A2, t, less(B, d3, d0)));
+    if (--tiles === 0) return;
     to += step;
     place2 += step;
     single += step;

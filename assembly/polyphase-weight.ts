@@ -30,6 +30,7 @@ import {
 import { TILE_BYTES, TILE_ROWS } from "./tile";
 import {
   placeBytes as gradientBytes,
+  less,
   oddLines,
   rowAt,
   SIDE,
@@ -88,7 +89,7 @@ function combineGradientRows(to: usize, toRow: usize, g0: usize, g1: usize, g2: 
     out += toRow;
     v128.store(out, times(A, v, u));
     out += toRow;
-    v128.store(out, times(-A, v, u));
+    v128.store(out, less(A, v, u));
     out += toRow;
     v128.store(out, times(B, times(B2, d3, d1), times(B2, d2, d0)));
     v128.store(out + toRow, d3);
@@ -98,7 +99,7 @@ function combineGradientRows(to: usize, toRow: usize, g0: usize, g1: usize, g2: 
 
 /** The same across, with four channels as lanes. */
 function combineGradientColumns(to: usize, place: usize, from: usize, channel: usize, tiles: usize): void {
-  for (; tiles > 0; tiles--) {
+  while (true) {
     const x0 = v128.load(from);
     const x1 = v128.load(from + channel);
     const x2 = v128.load(from + 2 * channel);
@@ -117,10 +118,11 @@ function combineGradientColumns(to: usize, place: usize, from: usize, channel: u
     const v = times(A2, d3, d1);
     v128.store(out, times(A, v, u));
     out += place;
-    v128.store(out, times(-A, v, u));
+    v128.store(out, less(A, v, u));
     out += place;
     v128.store(out, times(B, times(B2, d3, d1), times(B2, d2, d0)));
     v128.store(out + place, d3);
+    if (--tiles === 0) return;
     to += TILE_STEP;
     from += 16;
   }

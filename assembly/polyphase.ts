@@ -29,7 +29,7 @@ import {
 import { loadPart, storePart } from "./scratch";
 import { TILE_BYTES } from "./tile";
 import { imageBytes, loadTap } from "./winograd";
-import { oddLines, SIDE, scale, tilesAcross, tilesDown, times, touch } from "./winograd-tiles";
+import { less, oddLines, SIDE, scale, tilesAcross, tilesDown, times, touch } from "./winograd-tiles";
 
 export { polyphaseRows };
 
@@ -58,7 +58,7 @@ function combineWeights(to: usize, row: usize, w0: v128, w1: v128, w2: v128, gra
   to += row;
   v128.store(to, scale(OVER_A, times(A, w2, w0)));
   to += row;
-  v128.store(to, scale(OVER_MINUS_A, times(-A, w2, w0)));
+  v128.store(to, scale(OVER_MINUS_A, less(A, w2, w0)));
   to += row;
   v128.store(to, scale(OVER_B, times(B, w2, w0)));
   to += row;
@@ -176,7 +176,7 @@ function writeTile(
   temporary: usize,
 ): void {
   for (let i: usize = 0; i < POINTS; i++) combineSums(temporary + i * 16, from + i * place, POINTS * place);
-  for (; rows > 0; rows--) {
+  while (true) {
     const m0 = f32x4.add(v128.load(temporary), bias);
     const m1 = v128.load(temporary, 16);
     const m2 = v128.load(temporary, 32);
@@ -210,6 +210,7 @@ function writeTile(
       if (channels > 2) storePart(to + 2 * plane, x2, bytes);
       if (channels > 3) storePart(to + 3 * plane, x3, bytes);
     }
+    if (--rows === 0) return;
     out += row;
     temporary += 80;
   }
