@@ -10,6 +10,8 @@ const SHAPES = [
   { n: 8, c: 16, size: 32, k: 16 },
   { n: 8, c: 64, size: 16, k: 64 },
   { n: 2, c: 256, size: 14, k: 256 },
+  { n: 8, c: 16, size: 32, k: 32, stride: 2 },
+  { n: 8, c: 64, size: 32, k: 128, stride: 2 },
 ];
 
 /** A generator of its own for every input, so that the table stays the same. */
@@ -36,9 +38,10 @@ import json, sys, numpy, torch
 import torch.nn.functional as F
 folder = sys.argv[1]
 for name, (x, g, w) in json.load(open(folder + "/shapes.json")).items():
+    stride = x[2] // g[2]
     x, g, w = (torch.from_numpy(numpy.fromfile(f"{folder}/{name}.{part}", "<f4").reshape(shape)) for part, shape in (("x", x), ("g", g), ("w", w)))
     x.requires_grad_(); w.requires_grad_()
-    y = F.conv2d(x, w, padding=1)
+    y = F.conv2d(x, w, stride=stride, padding=1)
     y.backward(g)
     for part, t in (("y", y), ("gx", x.grad), ("gw", w.grad)):
         t.detach().numpy().astype("<f4").tofile(f"{folder}/{name}.{part}")
@@ -53,7 +56,7 @@ function passes(arrays, shapes, dtype) {
     const [x, g, w] = ["x", "g", "w"].map((part, i) => tensor(Array.from(arrays[part]), { dtype }).view(shapes[i]));
     x.requiresGrad_();
     w.requiresGrad_();
-    const y = F.conv2d(x, w, { padding: 1 });
+    const y = F.conv2d(x, w, { stride: shapes[0][2] / shapes[1][2], padding: 1 });
     const grads = autograd.grad([y], [x, w], { gradOutputs: [g] });
     return [y, ...grads].map((t) => t.detach().toTypedArray().slice());
   });
@@ -75,12 +78,12 @@ function errors(got, exact) {
 const folder = mkdtempSync(join(tmpdir(), "convolution-"));
 const cases = {};
 const shapesOf = {};
-for (const { n, c, size, k } of SHAPES) {
+for (const { n, c, size, k, stride = 1 } of SHAPES) {
   for (const [kind, element] of Object.entries(KINDS)) {
     const name = `${Object.keys(cases).length}`;
     const shapes = [
       [n, c, size, size],
-      [n, k, size, size],
+      [n, k, size / stride, size / stride],
       [k, c, 3, 3],
     ];
     const count = (shape) => shape.reduce((a, b) => a * b, 1);
@@ -92,7 +95,7 @@ for (const { n, c, size, k } of SHAPES) {
       w: Float32Array.from({ length: count(shapes[2]) }, () => rw.normal() * scale),
     };
     for (const [part, array] of Object.entries(arrays)) writeFileSync(join(folder, `${name}.${part}`), array);
-    cases[name] = { kind, arrays, shapes, what: `${c} → ${k}, ${size}²` };
+    cases[name] = { kind, arrays, shapes, what: `${c} → ${k}, ${size}²${stride > 1 ? `, stride ${stride}` : ""}` };
     shapesOf[name] = shapes;
   }
 }
