@@ -41,7 +41,7 @@ export function operations(batch) {
 
 /**
  * What its batch norms, additions and activations must read and write in a step, as `move` takes it: the input, the shortcut's value and the output of each; on the way back the output's gradient, the
- * output (whose zeros tell ReLU's slope), the input and its gradient, and the shortcut's gradient. Inputs and outputs of all layers are kept from the one way to the other; gradients take turns in four.
+ * output (whose zeros tell ReLU's slope), the input and its gradient, which is written over the output's, and the shortcut's gradient. Inputs and outputs of all layers are kept from the one way to the other; gradients take turns in four.
  */
 export function normTraffic(batch) {
   const tensors = {};
@@ -66,10 +66,10 @@ export function normTraffic(batch) {
   const added = (i) => layers[layers[i - 1].kind === "shortcut" ? i - 1 : i - 2].y;
   const forward = layers.map(({ x, y, kind }, i) => ({ from: kind === "residual" ? [x, added(i)] : [x], to: [y] }));
   const backward = layers.map(({ x, y, kind }, i) => {
-    const [g, gx, other] = [0, 1, 2].map((k) => `g${(i + k) % 4}`);
+    const [g, other] = [0, 1].map((k) => `g${(i + k) % 4}`);
     const bytes = tensors[x];
-    if (kind === "shortcut") return { from: [g, x], to: [gx], bytes };
-    return { from: [g, y, x], to: kind === "residual" ? [gx, other] : [gx], bytes };
+    if (kind === "shortcut") return { from: [g, x], to: [g], bytes };
+    return { from: [g, y, x], to: kind === "residual" ? [g, other] : [g], bytes };
   });
   return { tensors, passes: [...forward, ...backward.reverse()] };
 }
