@@ -8,6 +8,43 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
+/** Brings what would stand at place `k`, were the values sorted, there; what is behind it is no smaller. They hold no NaN. */
+function select(values: Float64Array, k: number, first: number): void {
+  let low = first;
+  let high = values.length - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while (values[i] < pivot) i++;
+      while (values[j] > pivot) j--;
+      if (i > j) break;
+      const value = values[i];
+      values[i++] = values[j];
+      values[j--] = value;
+    }
+    if (k <= j) high = j;
+    else if (k >= i) low = i;
+    else return;
+  }
+}
+
+/** Puts the places that `quantile` reads for these ascending shares in order: much faster than to sort all. */
+function sortPlaces(values: Float64Array, shares: readonly number[]): void {
+  let first = 0;
+  for (const share of shares) {
+    const below = Math.floor(share * (values.length - 1));
+    for (const k of [below, Math.min(below + 1, values.length - 1)]) {
+      if (k < first) continue;
+      select(values, k, first);
+      first = k + 1;
+    }
+  }
+}
+
+const SHARES = [0.15, 0.5, 0.85];
+
 /** Collects the 15th, 50th and 85th percentiles of every unit over training, and chooses a typical one at the end. */
 export class PercentileRecorder {
   readonly #steps: number[] = [];
@@ -26,8 +63,9 @@ export class PercentileRecorder {
     const column = new Float64Array(samples);
     for (let u = 0; u < units; u++) {
       for (let i = 0; i < samples; i++) column[i] = values[i * units + u];
-      column.sort();
-      [0.15, 0.5, 0.85].forEach((share, p) => {
+      if (column.some(Number.isNaN)) column.sort();
+      else sortPlaces(column, SHARES);
+      SHARES.forEach((share, p) => {
         percentiles[3 * u + p] = quantile(column, share);
       });
     }

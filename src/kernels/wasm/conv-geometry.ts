@@ -63,3 +63,24 @@ export function phases(size: number, stride: number, kernel: number, dilation: n
     return { first, count: Math.ceil((size - first) / stride), taps };
   });
 }
+
+/** All taps of a kernel. */
+export function kernelTaps(s: Conv2dShape): Tap[] {
+  return Array.from({ length: s.kernelHeight * s.kernelWidth }, (_, place): Tap => {
+    const [h, v] = [Math.floor(place / s.kernelWidth), place % s.kernelWidth];
+    return [h * s.dilationHeight - s.paddingHeight, v * s.dilationWidth - s.paddingWidth, place];
+  });
+}
+
+/** Those that the positions of a phase down and of one across meet. */
+export function phaseTaps(s: Conv2dShape, down: Phase, across: Phase): Tap[] {
+  return down.taps.flatMap(([h, row]) => across.taps.map(([v, column]): Tap => [row, column, h * s.kernelWidth + v]));
+}
+
+/** Geometry and taps as they lie in an argument block. */
+export function argumentBlock(geometry: readonly number[], taps: readonly Tap[]): Int32Array {
+  const block = new Int32Array(TAPS_AT / 4 + 3 * taps.length);
+  block.set(geometry);
+  block.set(taps.flat(), TAPS_AT / 4);
+  return block;
+}

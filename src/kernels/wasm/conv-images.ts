@@ -1,7 +1,8 @@
 import type { Conv2dShape, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
-import { phases, TAPS_AT, type Tap } from "./conv-geometry.ts";
+import { argumentBlock, kernelTaps, phases, phaseTaps, TAPS_AT, type Tap } from "./conv-geometry.ts";
+import { planned } from "./conv-plans.ts";
 import { ARGUMENT_BYTES, ARGUMENTS } from "./module.ts";
 
 /** What assembly/conv-images.ts exports; argument blocks of `phases` phases, each of `bytes` bytes, lie at `p`. */
@@ -23,15 +24,21 @@ export interface ConvImagesExports {
   ): void;
 }
 
-/** One phase: its geometry as assembly/conv-taps.ts reads it, where its first output is, and its taps. */
-interface Phase {
-  readonly geometry: readonly number[];
-  readonly taps: readonly Tap[];
+/** One call of the kernel: the argument blocks of all phases, each of so many bytes, and the batch and rows of the result. */
+interface Plan {
+  readonly blocks: Int32Array;
+  readonly phases: number;
+  readonly bytes: number;
+  readonly batch: number;
+  readonly rows: number;
 }
+
+/** Geometry and taps of a phase. */
+type PhaseParts = readonly [geometry: readonly number[], taps: readonly Tap[]];
 
 /** Images that share a vector pair; with fewer, half of every vector would be idle. */
 const IMAGES = 8;
-const LEAST_IMAGES = 6;
+const LEAST_IMAGES = 3;
 /** Rows of outputs longer than this fill vectors well enough by themselves. */
 const MOST_WIDTH = 7;
 /** Elements of an image, and steps of a sum: eight images of 4096 are 128 KiB, and a sum in one go stays as exact as elsewhere. */
@@ -43,27 +50,26 @@ const WINOGRAD_WIDTH = 4;
 
 /** Convolutions of float32 with a stride of 2 across, of small images, with images as vectors. */
 export function imageConvolutions(wasm: ConvImagesExports, heap: Heap) {
-  function convolve(all: readonly Phase[], out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
-    const [batch, , , , , rows] = all[0].geometry;
-    const bytes = TAPS_AT + 12 * Math.max(...all.map(({ taps }) => taps.length));
-    all.forEach(({ geometry, taps }, i) => {
-      heap.i32.set(geometry, (ARGUMENTS + i * bytes) / 4);
-      heap.i32.set(taps.flat(), (ARGUMENTS + i * bytes + TAPS_AT) / 4);
-    });
-    const scratch = heap.alloc(wasm.convImagesScratch(ARGUMENTS, all.length, bytes));
-    const weights = heap.alloc(wasm.convImagesWeightsBytes(ARGUMENTS, all.length, bytes));
+  function convolve(plan: Plan, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
+    const { phases, bytes, rows } = plan;
+    heap.i32.set(plan.blocks, ARGUMENTS / 4);
+    const scratch = heap.alloc(wasm.convImagesScratch(ARGUMENTS, phases, bytes));
+    const weights = heap.alloc(wasm.convImagesWeightsBytes(ARGUMENTS, phases, bytes));
     const offsets = bias && heap.alloc(4 * rows + 16);
-    wasm.convImagesPack(ARGUMENTS, all.length, bytes, weights, w);
+    wasm.convImagesPack(ARGUMENTS, phases, bytes, weights, w);
     if (bias !== 0) {
       heap.f32.fill(0, offsets / 4, offsets / 4 + rows + 4);
       heap.f32.copyWithin(offsets / 4, bias / 4, bias / 4 + rows);
     }
-    const groups = Math.ceil(batch / IMAGES);
-    wasm.convImagesF32(ARGUMENTS, all.length, bytes, out, x, weights, offsets, 0, groups, scratch);
+    const groups = Math.ceil(plan.batch / IMAGES);
+    wasm.convImagesF32(ARGUMENTS, phases, bytes, out, x, weights, offsets, 0, groups, scratch);
     if (bias !== 0) heap.free(offsets);
     heap.free(weights);
     heap.free(scratch);
   }
+
+  const forwardPlan = planned(planForward);
+  const inputGradPlan = planned(planInputGrad);
 
   return {
     /** Both ways: what is small, and fits the argument block with the taps of all phases. */
@@ -77,40 +83,51 @@ export function imageConvolutions(wasm: ConvImagesExports, heap: Heap) {
       return 2 * s.strideHeight * (TAPS_AT + 12 * size) <= ARGUMENT_BYTES;
     },
     forward(s: Conv2dShape, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
-      const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
-      const size = s.kernelHeight * s.kernelWidth;
-      const taps = Array.from({ length: size }, (_, place): Tap => {
-        const [h, v] = [Math.floor(place / s.kernelWidth), place % s.kernelWidth];
-        return [h * s.dilationHeight - s.paddingHeight, v * s.dilationWidth - s.paddingWidth, place];
-      });
-      const geometry = [
-        ...[s.batch, s.inChannels, s.inHeight, s.inWidth, s.inChannels * inPlane],
-        ...[s.outChannels, s.outHeight, s.outWidth, s.strideHeight, s.strideWidth, size],
-        ...[s.outChannels * outPlane, outPlane, s.outWidth, 1, s.inChannels * size, size, 0],
-      ];
-      convolve([{ geometry, taps }], out, x, w, bias);
+      convolve(forwardPlan(s), out, x, w, bias);
     },
-    /** For each phase of the stride a convolution of g, of which the input's channels are the rows. */
     inputGrad(s: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void {
-      const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
-      const size = s.kernelHeight * s.kernelWidth;
-      const across = phases(s.inWidth, s.strideWidth, s.kernelWidth, s.dilationWidth, s.paddingWidth);
-      const down = phases(s.inHeight, s.strideHeight, s.kernelHeight, s.dilationHeight, s.paddingHeight);
-      const all = down.flatMap((vertical) =>
-        across.map((horizontal): Phase => {
-          const taps = vertical.taps.flatMap(([h, row]) =>
-            horizontal.taps.map(([v, column]): Tap => [row, column, h * s.kernelWidth + v]),
-          );
-          const geometry = [
-            ...[s.batch, s.outChannels, s.outHeight, s.outWidth, s.outChannels * outPlane],
-            ...[s.inChannels, vertical.count, horizontal.count, 1, 1, taps.length],
-            ...[s.inChannels * inPlane, inPlane, s.strideHeight * s.inWidth, s.strideWidth, size, s.inChannels * size],
-            vertical.first * s.inWidth + horizontal.first,
-          ];
-          return { geometry, taps };
-        }),
-      );
-      convolve(all, gx, g, w, 0);
+      convolve(inputGradPlan(s), gx, g, w, 0);
     },
   };
+}
+
+function plan(parts: readonly PhaseParts[]): Plan {
+  const [batch, , , , , rows] = parts[0][0];
+  const bytes = TAPS_AT + 12 * Math.max(...parts.map(([, taps]) => taps.length));
+  const blocks = new Int32Array((parts.length * bytes) / 4);
+  parts.forEach(([geometry, taps], i) => {
+    blocks.set(argumentBlock(geometry, taps), (i * bytes) / 4);
+  });
+  return { blocks, phases: parts.length, bytes, batch, rows };
+}
+
+function planForward(s: Conv2dShape): Plan {
+  const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
+  const size = s.kernelHeight * s.kernelWidth;
+  const geometry = [
+    ...[s.batch, s.inChannels, s.inHeight, s.inWidth, s.inChannels * inPlane],
+    ...[s.outChannels, s.outHeight, s.outWidth, s.strideHeight, s.strideWidth, size],
+    ...[s.outChannels * outPlane, outPlane, s.outWidth, 1, s.inChannels * size, size, 0],
+  ];
+  return plan([[geometry, kernelTaps(s)]]);
+}
+
+/** For each phase of the stride a convolution of g, of which the input's channels are the rows. */
+function planInputGrad(s: Conv2dShape): Plan {
+  const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
+  const size = s.kernelHeight * s.kernelWidth;
+  const all = phases(s.inWidth, s.strideWidth, s.kernelWidth, s.dilationWidth, s.paddingWidth);
+  const parts = phases(s.inHeight, s.strideHeight, s.kernelHeight, s.dilationHeight, s.paddingHeight).flatMap((down) =>
+    all.map((across): PhaseParts => {
+      const taps = phaseTaps(s, down, across);
+      const geometry = [
+        ...[s.batch, s.outChannels, s.outHeight, s.outWidth, s.outChannels * outPlane],
+        ...[s.inChannels, down.count, across.count, 1, 1, taps.length],
+        ...[s.inChannels * inPlane, inPlane, s.strideHeight * s.inWidth, s.strideWidth, size, s.inChannels * size],
+        down.first * s.inWidth + across.first,
+      ];
+      return [geometry, taps];
+    }),
+  );
+  return plan(parts);
 }

@@ -1,7 +1,8 @@
 import type { Conv2dShape, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
-import { MOST_TAPS, phases, TAPS_AT, type Tap } from "./conv-geometry.ts";
+import { argumentBlock, kernelTaps, MOST_TAPS, phases, phaseTaps, type Tap } from "./conv-geometry.ts";
+import { planned } from "./conv-plans.ts";
 import { ARGUMENTS } from "./module.ts";
 
 /** What assembly/conv-rows.ts exports; `p` is an argument block. */
@@ -30,17 +31,8 @@ export const FEW_CHANNELS = 8;
  * gradient of the input needs none where rows are whole tiles: 0.95 instead of 1.9 ms.
  */
 export function rowConvolutions(wasm: ConvRowsExports, heap: Heap) {
-  function convolve(
-    geometry: readonly number[],
-    taps: readonly Tap[],
-    out: Pointer,
-    x: Pointer,
-    w: Pointer,
-    bias: Pointer,
-  ): void {
-    heap.i32.set(geometry, ARGUMENTS / 4);
-    heap.i32.set(taps.flat(), (ARGUMENTS + TAPS_AT) / 4);
-    const [batch, , , , , rows, gridHeight] = geometry;
+  function convolve({ block, rows, items }: Plan, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
+    heap.i32.set(block, ARGUMENTS / 4);
     const scratch = heap.alloc(wasm.convRowsScratch(ARGUMENTS));
     const weights = heap.alloc(wasm.convRowsWeightsBytes(ARGUMENTS) + 64);
     const offsets = bias && heap.alloc(4 * rows + 16);
@@ -49,11 +41,14 @@ export function rowConvolutions(wasm: ConvRowsExports, heap: Heap) {
       heap.f32.fill(0, offsets / 4, offsets / 4 + rows + 4);
       heap.f32.copyWithin(offsets / 4, bias / 4, bias / 4 + rows);
     }
-    wasm.convRowsF32(ARGUMENTS, out, x, weights, offsets, 0, batch * gridHeight, scratch);
+    wasm.convRowsF32(ARGUMENTS, out, x, weights, offsets, 0, items, scratch);
     if (bias !== 0) heap.free(offsets);
     heap.free(weights);
     heap.free(scratch);
   }
+
+  const forwardPlan = planned(planForward);
+  const inputGradPlans = planned(planInputGrad);
 
   return {
     suits(dtype: FloatDType, s: Conv2dShape): boolean {
@@ -61,25 +56,14 @@ export function rowConvolutions(wasm: ConvRowsExports, heap: Heap) {
       return s.strideWidth === 2 || s.inChannels / s.groups < FEW_CHANNELS;
     },
     forward(s: Conv2dShape, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
+      const plan = forwardPlan(s);
       const [channels, rows] = [s.inChannels / s.groups, s.outChannels / s.groups];
-      const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
-      const size = s.kernelHeight * s.kernelWidth;
-      const taps = Array.from({ length: size }, (_, place): Tap => {
-        const [h, v] = [Math.floor(place / s.kernelWidth), place % s.kernelWidth];
-        return [h * s.dilationHeight - s.paddingHeight, v * s.dilationWidth - s.paddingWidth, place];
-      });
-      const geometry = [
-        ...[s.batch, channels, s.inHeight, s.inWidth, s.inChannels * inPlane],
-        ...[rows, s.outHeight, s.outWidth, s.strideHeight, s.strideWidth, size],
-        ...[s.outChannels * outPlane, outPlane, s.outWidth, 1, channels * size, size, 0, s.outWidth],
-      ];
       for (let group = 0; group < s.groups; group++) {
         convolve(
-          geometry,
-          taps,
-          out + 4 * group * rows * outPlane,
-          x + 4 * group * channels * inPlane,
-          w + 4 * group * rows * channels * size,
+          plan,
+          out + 4 * group * rows * s.outHeight * s.outWidth,
+          x + 4 * group * channels * s.inHeight * s.inWidth,
+          w + 4 * group * rows * channels * s.kernelHeight * s.kernelWidth,
           bias && bias + 4 * group * rows,
         );
       }
@@ -87,33 +71,62 @@ export function rowConvolutions(wasm: ConvRowsExports, heap: Heap) {
     suitsInputGrad(dtype: FloatDType, s: Conv2dShape): boolean {
       return dtype === "float32" && s.strideWidth === 2 && s.inWidth > 1 && s.kernelHeight * s.kernelWidth <= MOST_TAPS;
     },
-    /** For each phase of the stride down a convolution of g, of which the input's channels are the rows; both phases across at once. */
     inputGrad(s: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void {
       const [channels, rows] = [s.outChannels / s.groups, s.inChannels / s.groups];
-      const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
-      const size = s.kernelHeight * s.kernelWidth;
-      const [even, odd] = phases(s.inWidth, 2, s.kernelWidth, s.dilationWidth, s.paddingWidth);
-      for (const down of phases(s.inHeight, s.strideHeight, s.kernelHeight, s.dilationHeight, s.paddingHeight)) {
-        const [taps, oddTaps] = [even, odd].map((along) =>
-          down.taps.flatMap(([h, row]) => along.taps.map(([v, column]): Tap => [row, column, h * s.kernelWidth + v])),
-        );
-        const geometry = [
-          ...[s.batch, channels, s.outHeight, s.outWidth, s.outChannels * outPlane],
-          ...[rows, down.count, even.count, 1, 1, taps.length],
-          ...[s.inChannels * inPlane, inPlane, s.strideHeight * s.inWidth, 2, size, rows * size],
-          ...[oddTaps.length, s.inWidth],
-        ];
+      for (const plan of inputGradPlans(s)) {
         for (let group = 0; group < s.groups; group++) {
           convolve(
-            geometry,
-            [...taps, ...oddTaps],
-            gx + 4 * (group * rows * inPlane + down.first * s.inWidth),
-            g + 4 * group * channels * outPlane,
-            w + 4 * group * channels * rows * size,
+            plan,
+            gx + 4 * (group * rows * s.inHeight * s.inWidth + plan.first),
+            g + 4 * group * channels * s.outHeight * s.outWidth,
+            w + 4 * group * channels * rows * s.kernelHeight * s.kernelWidth,
             0,
           );
         }
       }
     },
   };
+}
+
+/** One call of the kernel: its argument block, rows of the result and of the whole batch, and where in a plane the first output is. */
+interface Plan {
+  readonly block: Int32Array;
+  readonly rows: number;
+  readonly items: number;
+  readonly first: number;
+}
+
+function plan(geometry: readonly number[], taps: readonly Tap[], first: number): Plan {
+  const [batch, , , , , rows, gridHeight] = geometry;
+  return { block: argumentBlock(geometry, taps), rows, items: batch * gridHeight, first };
+}
+
+function planForward(s: Conv2dShape): Plan {
+  const [channels, rows] = [s.inChannels / s.groups, s.outChannels / s.groups];
+  const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
+  const size = s.kernelHeight * s.kernelWidth;
+  const geometry = [
+    ...[s.batch, channels, s.inHeight, s.inWidth, s.inChannels * inPlane],
+    ...[rows, s.outHeight, s.outWidth, s.strideHeight, s.strideWidth, size],
+    ...[s.outChannels * outPlane, outPlane, s.outWidth, 1, channels * size, size, 0, s.outWidth],
+  ];
+  return plan(geometry, kernelTaps(s), 0);
+}
+
+/** For each phase of the stride down a convolution of g, of which the input's channels are the rows; both phases across at once. */
+function planInputGrad(s: Conv2dShape): Plan[] {
+  const [channels, rows] = [s.outChannels / s.groups, s.inChannels / s.groups];
+  const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
+  const size = s.kernelHeight * s.kernelWidth;
+  const [even, odd] = phases(s.inWidth, 2, s.kernelWidth, s.dilationWidth, s.paddingWidth);
+  return phases(s.inHeight, s.strideHeight, s.kernelHeight, s.dilationHeight, s.paddingHeight).map((down) => {
+    const [taps, oddTaps] = [even, odd].map((along) => phaseTaps(s, down, along));
+    const geometry = [
+      ...[s.batch, channels, s.outHeight, s.outWidth, s.outChannels * outPlane],
+      ...[rows, down.count, even.count, 1, 1, taps.length],
+      ...[s.inChannels * inPlane, inPlane, s.strideHeight * s.inWidth, 2, size, rows * size],
+      ...[oddTaps.length, s.inWidth],
+    ];
+    return plan(geometry, [...taps, ...oddTaps], down.first * s.inWidth);
+  });
 }
