@@ -30,7 +30,10 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
   ["3 × 3, padded", { inChannels: 5, outChannels: 6, paddingHeight: 1, paddingWidth: 1 }],
   ["3 × 3, not padded", { inChannels: 3, outChannels: 9 }],
   ["many channels", { inChannels: 70, outChannels: 101, inHeight: 5, inWidth: 4, paddingHeight: 1, paddingWidth: 1 }],
-  ["stride 2", { inChannels: 4, outChannels: 5, strideHeight: 2, strideWidth: 2, paddingHeight: 1, paddingWidth: 1 }],
+  [
+    "stride 2",
+    { batch: 2, inChannels: 4, outChannels: 5, strideHeight: 2, strideWidth: 2, paddingHeight: 1, paddingWidth: 1 },
+  ],
   [
     "stride 2, channels in several blocks, and part of a tile behind whole ones",
     {
