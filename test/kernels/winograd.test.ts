@@ -28,7 +28,7 @@ const SHAPES: readonly (readonly [number, number, number, number, number, number
 
 /** Of stride 2, and which passes go by Winograd's algorithm: the gradient of the input with a padding of 1. */
 const STRIDED: readonly (readonly [...(typeof SHAPES)[number], passes: string])[] = [
-  [2, 8, 8, 8, 24, 1, 1, "input"],
+  [5, 24, 8, 8, 24, 1, 1, "forward, input"],
   [1, 30, 32, 48, 40, 1, 1, "forward, input, weight"],
   [3, 42, 32, 31, 74, 1, 2, "forward, input, weight"],
   [5, 64, 7, 8, 33, 1, 1, "forward, input"],
