@@ -3,7 +3,7 @@
  * through can be kept at h for others. Which it is, is a class without fields, so that each has a loop of its own: `first` is how g is read for the sums, `again` for gx. An offset has to be known when this is compiled: O is
  * v128 for the vector behind the address, T for the one at it.
  */
-import { LANE_BYTES, madd, nmadd, sumBoth } from "./rows";
+import { LANE_BYTES, madd, sumBoth } from "./rows";
 
 /** g as it is; s and h are not looked at. */
 export class Straight {
@@ -125,7 +125,7 @@ export function addGradSums<T, G>(
   store<f64>(xSum, load<f64>(xSum) + product);
 }
 
-/** gx = (g − gMean − (x − mean)·k)·scale */
+/** gx = (g − gMean − (x − mean)·k)·scale, as g·scale + ((x − mean)·slope + level) */
 export function gradRow<T, G>(
   gx: usize,
   g: usize,
@@ -139,38 +139,34 @@ export function gradRow<T, G>(
   h: usize,
 ): void {
   const way = changetype<G>(0);
-  const end = x + n * sizeof<T>();
-  const vg = v128.splat<T>(gMean);
+  const slope = <T>(-k * scale);
+  const level = <T>(-gMean * scale);
   const vm = v128.splat<T>(mean);
-  const vk = v128.splat<T>(k);
+  const vk = v128.splat<T>(slope);
+  const vc = v128.splat<T>(level);
   const vs = v128.splat<T>(scale);
-  const gBehind = g - x;
-  const behind = gx - x;
-  const beside = s - x;
-  const kept = h - x;
-  for (; x + 32 <= end; x += 32) {
-    const h0 = v128.sub<T>(way.again<T, T>(x + gBehind, x + beside, x + kept), vg);
-    const h1 = v128.sub<T>(way.again<T, v128>(x + gBehind, x + beside, x + kept), vg);
-    const d0 = nmadd<T>(v128.sub<T>(v128.load(x), vm), vk, h0);
-    const d1 = nmadd<T>(v128.sub<T>(v128.load(x, 16), vm), vk, h1);
-    v128.store(x + behind, v128.mul<T>(d0, vs));
-    v128.store(x + behind, v128.mul<T>(d1, vs), 16);
+  const bytes = n * sizeof<T>();
+  const whole = bytes & ~15;
+  let at: usize = 0;
+  if (whole) {
+    do {
+      const d = madd<T>(v128.sub<T>(v128.load(x + at), vm), vk, vc);
+      v128.store(gx + at, madd<T>(way.again<T, T>(g + at, s + at, h + at), vs, d));
+      at += 16;
+    } while (at < whole);
   }
-  for (; x + 16 <= end; x += 16) {
-    const h0 = v128.sub<T>(way.again<T, T>(x + gBehind, x + beside, x + kept), vg);
-    const d0 = nmadd<T>(v128.sub<T>(v128.load(x), vm), vk, h0);
-    v128.store(x + behind, v128.mul<T>(d0, vs));
-  }
-  for (; x < end; x += sizeof<T>()) {
-    const d = <T>(<T>(load<T>(x) - mean) * k);
-    store<T>(x + behind, <T>(<T>(<T>(way.againOne<T>(x + gBehind, x + beside, x + kept) - gMean) - d) * scale));
+  for (; at < bytes; at += sizeof<T>()) {
+    const d = <T>(<T>(<T>(load<T>(x + at) - mean) * slope) + level);
+    store<T>(gx + at, <T>(<T>(way.againOne<T>(g + at, s + at, h + at) * scale) + d));
   }
 }
 
 /**
  * gradRow of one channel and, for the next one, addGradSums in the same loop, to the same bits: while the one waits for the memory that it writes, the other reads. (With
- * [64, 256, 196] both took 2.6 ms one after the other, and 1.7 together.)
+ * [64, 256, 196] both took 2.6 ms one after the other, and 1.7 together.) The branch that is never taken ends V8's basic block, as in tile.ts: without it sums go through the stack. In
+ * place of a call, whose 17 arguments take as long as a tenth of a row of 196.
  */
+// @inline
 export function gradRowAndSums<T, G>(
   gx: usize,
   g: usize,
@@ -191,45 +187,49 @@ export function gradRowAndSums<T, G>(
   hNext: usize,
 ): void {
   const way = changetype<G>(0);
-  const vg = v128.splat<T>(gMean);
+  const slope = <T>(-k * scale);
+  const level = <T>(-gMean * scale);
   const vm = v128.splat<T>(mean);
-  const vk = v128.splat<T>(k);
+  const vk = v128.splat<T>(slope);
+  const vc = v128.splat<T>(level);
   const vs = v128.splat<T>(scale);
   const m = v128.splat<T>(meanNext);
+  const zero = v128.splat<T>(0);
   const bytes = n * sizeof<T>();
+  const whole = bytes & ~15;
   let sum: f64 = 0;
   let product: f64 = 0;
   let at: usize = 0;
-  while (at + 16 <= bytes) {
-    const stop = min(bytes, at + LANE_BYTES);
-    let s0 = v128.splat<T>(0);
-    let s1 = s0;
-    let p0 = s0;
-    let p1 = s0;
-    for (; at + 32 <= stop; at += 32) {
-      const g0 = way.first<T, T>(gNext + at, sNext + at, hNext + at);
-      const g1 = way.first<T, v128>(gNext + at, sNext + at, hNext + at);
-      s0 = v128.add<T>(s0, g0);
-      s1 = v128.add<T>(s1, g1);
-      p0 = madd<T>(v128.sub<T>(v128.load(xNext + at), m), g0, p0);
-      p1 = madd<T>(v128.sub<T>(v128.load(xNext + at, 16), m), g1, p1);
-      const h0 = v128.sub<T>(way.again<T, T>(g + at, s + at, h + at), vg);
-      const h1 = v128.sub<T>(way.again<T, v128>(g + at, s + at, h + at), vg);
-      const d0 = nmadd<T>(v128.sub<T>(v128.load(x + at), vm), vk, h0);
-      const d1 = nmadd<T>(v128.sub<T>(v128.load(x + at, 16), vm), vk, h1);
-      v128.store(gx + at, v128.mul<T>(d0, vs));
-      v128.store(gx + at, v128.mul<T>(d1, vs), 16);
+  while (at < whole) {
+    const stop = min(whole, at + LANE_BYTES);
+    const even = at + ((stop - at) & ~31);
+    let s0 = zero;
+    let s1 = zero;
+    let p0 = zero;
+    let p1 = zero;
+    if (at < even) {
+      do {
+        const g0 = way.first<T, T>(gNext + at, sNext + at, hNext + at);
+        const g1 = way.first<T, v128>(gNext + at, sNext + at, hNext + at);
+        s0 = v128.add<T>(s0, g0);
+        s1 = v128.add<T>(s1, g1);
+        p0 = madd<T>(v128.sub<T>(v128.load(xNext + at), m), g0, p0);
+        p1 = madd<T>(v128.sub<T>(v128.load(xNext + at, 16), m), g1, p1);
+        if (at === usize.MAX_VALUE) break; // never
+        const d0 = madd<T>(v128.sub<T>(v128.load(x + at), vm), vk, vc);
+        v128.store(gx + at, madd<T>(way.again<T, T>(g + at, s + at, h + at), vs, d0));
+        const d1 = madd<T>(v128.sub<T>(v128.load(x + at, 16), vm), vk, vc);
+        v128.store(gx + at, madd<T>(way.again<T, v128>(g + at, s + at, h + at), vs, d1), 16);
+        at += 32;
+      } while (at < even);
     }
-    for (; at + 16 <= stop; at += 16) {
+    if (at < stop) {
       const g0 = way.first<T, T>(gNext + at, sNext + at, hNext + at);
       s0 = v128.add<T>(s0, g0);
       p0 = madd<T>(v128.sub<T>(v128.load(xNext + at), m), g0, p0);
-      const d0 = nmadd<T>(
-        v128.sub<T>(v128.load(x + at), vm),
-        vk,
-        v128.sub<T>(way.again<T, T>(g + at, s + at, h + at), vg),
-      );
-      v128.store(gx + at, v128.mul<T>(d0, vs));
+      const d0 = madd<T>(v128.sub<T>(v128.load(x + at), vm), vk, vc);
+      v128.store(gx + at, madd<T>(way.again<T, T>(g + at, s + at, h + at), vs, d0));
+      at += 16;
     }
     sum += sumBoth<T>(s0, s1);
     product += sumBoth<T>(p0, p1);
@@ -238,8 +238,8 @@ export function gradRowAndSums<T, G>(
     const gi = way.firstOne<T>(gNext + at, sNext + at, hNext + at);
     sum += <f64>gi;
     product += <f64>(<T>(load<T>(xNext + at) - meanNext)) * <f64>gi;
-    const d = <T>(<T>(load<T>(x + at) - mean) * k);
-    store<T>(gx + at, <T>(<T>(<T>(way.againOne<T>(g + at, s + at, h + at) - gMean) - d) * scale));
+    const d = <T>(<T>(<T>(load<T>(x + at) - mean) * slope) + level);
+    store<T>(gx + at, <T>(<T>(way.againOne<T>(g + at, s + at, h + at) * scale) + d));
   }
   store<f64>(gSum, load<f64>(gSum) + sum);
   store<f64>(xSum, load<f64>(xSum) + product);

@@ -153,12 +153,6 @@ export function madd<T>(a: v128, b: v128, c: v128): v128 {
   return v128.add<T>(v128.mul<T>(a, b), c);
 }
 
-/** c − a·b */
-export function nmadd<T>(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_nmadd<T>(a, b, c);
-  return v128.sub<T>(c, v128.mul<T>(a, b));
-}
-
 /** The sum of the lanes of two vectors, in float64. */
 export function sumBoth<T>(a: v128, b: v128): f64 {
   const s = v128.add<T>(a, b);

@@ -92,21 +92,27 @@ function rowAndSumOf<K>(
   let s1 = s0;
   let s2 = s0;
   let s3 = s0;
-  for (; x + 64 <= end; x += 64) {
-    const p = x + ahead;
-    const r = x + beside;
-    v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x), va, vb), r, vl, vh));
-    s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(p)));
-    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(p, 8)));
-    v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x, 16), va, vb), r + 16, vl, vh), 16);
-    s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(p, 16)));
-    s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(p, 24)));
-    v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x, 32), va, vb), r + 32, vl, vh), 32);
-    s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(p, 32)));
-    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(p, 40)));
-    v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x, 48), va, vb), r + 48, vl, vh), 48);
-    s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(p, 48)));
-    s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(p, 56)));
+  const whole = x + ((end - x) & ~63);
+  if (x < whole) {
+    do {
+      const r = x + beside;
+      v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x), va, vb), r, vl, vh));
+      v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x, 16), va, vb), r + 16, vl, vh), 16);
+      v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x, 32), va, vb), r + 32, vl, vh), 32);
+      v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x, 48), va, vb), r + 48, vl, vh), 48);
+      // Never: it ends V8's basic block, and values are widened from memory, not from a register, which takes twice as long.
+      if (x === 0) break;
+      const p = x + ahead;
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(p)));
+      s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(p, 8)));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(p, 16)));
+      s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(p, 24)));
+      s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v128.load64_zero(p, 32)));
+      s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.load64_zero(p, 40)));
+      s2 = f64x2.add(s2, f64x2.promote_low_f32x4(v128.load64_zero(p, 48)));
+      s3 = f64x2.add(s3, f64x2.promote_low_f32x4(v128.load64_zero(p, 56)));
+      x += 64;
+    } while (x < whole);
   }
   for (; x + 16 <= end; x += 16) {
     v128.store(x + behind, tail.apply(f32x4.relaxed_madd(v128.load(x), va, vb), x + beside, vl, vh));
