@@ -29,7 +29,6 @@ import {
   phaseChannels,
 } from "./polyphase-tiles";
 import { storePart } from "./scratch";
-import { imageBytes } from "./winograd";
 import { less, oddLines, rowAt, SIDE, scale, tilesAcross, tilesDown, times, touch, zeroBytes } from "./winograd-tiles";
 
 /** Room for a tile whose rows have been combined: eight rows of nine vectors. */
@@ -289,42 +288,16 @@ export function polyphaseInputGradF32(
   const atOnce = polyphaseRows(p);
   const last = first + total;
   memory.fill(band, 0, bandBytes(p));
-  let ahead = false;
   for (let start = first; start < last; start += atOnce) {
     const rows = min(atOnce, last - start);
-    if (!ahead) touch(p, g, start, rows, SIDE, 1, true, scratch);
+    touch(p, g, start, rows, SIDE, 1, true, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = g + n * get(p, OUT_IMAGE) * 4;
       transformGradient(p, tiles + r * across * STEP, place, image, start + r - n * perImage, band);
     }
-    const next = start + rows;
-    const nextRows = next % perImage ? 0 : min(atOnce, last - next);
-    const gNext = g + (next / perImage) * get(p, OUT_IMAGE) * 4;
-    const gxNext = gx + (next / perImage) * get(p, IN_IMAGE) * 4;
-    const wasAhead = ahead;
-    ahead = nextRows > 0 && imageBytes(p, nextRows, true) > 0 && imageBytes(p, nextRows, false) > 0;
-    const gBytes = ahead ? imageBytes(p, nextRows, true) : 0;
-    const gxBytes = ahead ? imageBytes(p, nextRows, false) : 0;
-    multiplyPlaces(
-      p,
-      true,
-      ODD_GRADIENT,
-      rows * across,
-      tiles,
-      place,
-      block,
-      u,
-      sums,
-      sumPlace,
-      sumRow,
-      gNext,
-      gBytes,
-      gxNext,
-      gxBytes,
-      scratch,
-    );
-    if (!wasAhead) touch(p, gx, start, rows, INPUTS, 1, false, scratch);
+    multiplyPlaces(p, true, ODD_GRADIENT, rows * across, tiles, place, block, u, sums, sumPlace, sumRow);
+    touch(p, gx, start, rows, INPUTS, 1, false, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = gx + n * get(p, IN_IMAGE) * 4;

@@ -28,7 +28,7 @@ import {
 } from "./polyphase-tiles";
 import { loadPart, storePart } from "./scratch";
 import { TILE_BYTES } from "./tile";
-import { imageBytes, loadTap } from "./winograd";
+import { loadTap } from "./winograd";
 import { less, oddLines, SIDE, scale, tilesAcross, tilesDown, times, touch } from "./winograd-tiles";
 
 export { polyphaseRows };
@@ -270,42 +270,16 @@ export function polyphaseF32(
   const atOnce = polyphaseRows(p);
   const last = first + total;
   memory.fill(band, 0, bandBytes(p));
-  let ahead = false;
   for (let start = first; start < last; start += atOnce) {
     const rows = min(atOnce, last - start);
-    if (!ahead) touch(p, x, start, rows, INPUTS, 1, false, scratch);
+    touch(p, x, start, rows, INPUTS, 1, false, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = x + n * get(p, IN_IMAGE) * 4;
       transformInput(p, tiles + r * across * STEP, STEP, inPlace, block, image, start + r - n * perImage, band);
     }
-    const next = start + rows;
-    const nextRows = next % perImage ? 0 : min(atOnce, last - next);
-    const xNext = x + (next / perImage) * get(p, IN_IMAGE) * 4;
-    const outNext = out + (next / perImage) * get(p, OUT_IMAGE) * 4;
-    const wasAhead = ahead;
-    ahead = nextRows > 0 && imageBytes(p, nextRows, false) > 0 && imageBytes(p, nextRows, true) > 0;
-    const xBytes = ahead ? imageBytes(p, nextRows, false) : 0;
-    const nextBytes = ahead ? imageBytes(p, nextRows, true) : 0;
-    multiplyPlaces(
-      p,
-      false,
-      ODD,
-      rows * across,
-      tiles,
-      inPlace,
-      block,
-      u,
-      sums,
-      outPlace,
-      outRow,
-      xNext,
-      xBytes,
-      outNext,
-      nextBytes,
-      scratch,
-    );
-    if (!wasAhead) touch(p, out, start, rows, SIDE, 0, true, scratch);
+    multiplyPlaces(p, false, ODD, rows * across, tiles, inPlace, block, u, sums, outPlace, outRow);
+    touch(p, out, start, rows, SIDE, 0, true, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = out + n * get(p, OUT_IMAGE) * 4;

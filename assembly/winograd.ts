@@ -294,7 +294,7 @@ function writeRow(p: usize, image: usize, from: usize, block: usize, down: usize
 }
 
 /** Bytes of rows of tiles that are whole images side by side, otherwise 0. */
-export function imageBytes(p: usize, rows: usize, isOutput: bool): usize {
+function imageBytes(p: usize, rows: usize, isOutput: bool): usize {
   const image = get(p, isOutput ? OUT_IMAGE : IN_IMAGE);
   const size = isOutput
     ? get(p, OUT_CHANNELS) * get(p, OUT_HEIGHT) * get(p, OUT_WIDTH)
