@@ -89,7 +89,8 @@ export async function runJob(job: Job, { data, stopped, progress }: JobContext):
   };
 
   recordPercentiles();
-  const samples = new Subset(data.train, range(0, Math.min(job.trainSamples, data.train.length)));
+  const samples =
+    job.trainSamples < data.train.length ? new Subset(data.train, range(0, job.trainSamples)) : data.train;
   const loader = new DataLoader(samples, {
     batchSize: Math.min(job.batchSize, samples.length),
     shuffle: true,
