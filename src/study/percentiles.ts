@@ -62,8 +62,10 @@ export class PercentileRecorder {
     const percentiles = new Float64Array(3 * units);
     const column = new Float64Array(samples);
     for (let u = 0; u < units; u++) {
-      for (let i = 0; i < samples; i++) column[i] = values[i * units + u];
-      if (column.some(Number.isNaN)) column.sort();
+      let sum = 0;
+      for (let i = 0; i < samples; i++) sum += column[i] = values[i * units + u];
+      // NaN in any value makes the sum NaN; infinities of both signs do too, and are sorted as well.
+      if (Number.isNaN(sum)) column.sort();
       else sortPlaces(column, SHARES);
       SHARES.forEach((share, p) => {
         percentiles[3 * u + p] = quantile(column, share);
