@@ -2,8 +2,8 @@ import { platform } from "#platform";
 import { EnvironmentError } from "../../util/errors.ts";
 import type { Pointer } from "../backend.ts";
 import { heap } from "../heap.ts";
-import { hex as baseBuild } from "./generated/base.ts";
-import { hex as relaxedBuild } from "./generated/relaxed.ts";
+import * as baseBuild from "./generated/base.ts";
+import * as relaxedBuild from "./generated/relaxed.ts";
 
 /** Which build of the kernels: plain 128-bit SIMD, or with relaxed SIMD's fused multiply-add. */
 export type SimdBuild = "base" | "relaxed";
@@ -40,14 +40,12 @@ function declareShared(bytes: Uint8Array): void {
   bytes[at + MEMORY_IMPORT.length] |= 2;
 }
 
-/** Bytes of lower-case hexadecimal digits. */
-function decode(hex: string): Uint8Array<ArrayBuffer> {
-  const digit = (at: number) => {
-    const code = hex.charCodeAt(at);
-    return code < 58 ? code - 48 : code - 87;
-  };
-  const bytes = new Uint8Array(hex.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = 16 * digit(2 * i) + digit(2 * i + 1);
+/** Bytes that are spelled in characters, of which the alphabet has each byte's at its place. */
+function decode({ alphabet, text }: { alphabet: string; text: string }): Uint8Array<ArrayBuffer> {
+  const byteOf = new Uint8Array(512);
+  for (let byte = 0; byte < alphabet.length; byte++) byteOf[alphabet.charCodeAt(byte)] = byte;
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = byteOf[text.charCodeAt(i)];
   return bytes;
 }
 
