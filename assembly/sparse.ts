@@ -5,8 +5,8 @@
 import { pack } from "./pack";
 import { madd } from "./tile";
 
-/** Columns of the other matrix that a walk along a list adds up: nine vectors, as many accumulators as hide the latency of multiply-adds. */
-const WIDTH: usize = 36;
+/** Columns of the other matrix that a walk along a list adds up: thirteen vectors, as many accumulators as there are registers for. */
+const WIDTH: usize = 52;
 const WIDTH_BYTES: usize = WIDTH * 4;
 /** Most steps of k in a list. A list is how far down the packed matrix each element's row is (u32) and, VALUES behind, what to multiply it with (f32). */
 const MOST_STEPS: usize = 512;
@@ -18,7 +18,7 @@ const ROWS: usize = 16;
 const LINE: usize = 16;
 /** Most steps of k, and columns, of the left side that is packed for a sparse right side. */
 const MOST_K: usize = 256;
-const MOST_ROWS: usize = 3 * WIDTH;
+const MOST_ROWS: usize = 2 * WIDTH;
 /** Rows that are looked at to tell whether a matrix is sparse, and elements of each. */
 const SAMPLE_ROWS: usize = 8;
 const SAMPLE: usize = 512;
@@ -73,7 +73,7 @@ function isFiniteMatrix(x: usize, rows: usize, row: usize, columns: usize, colum
   return row === 4 && isFinite4(x, columns, column, rows);
 }
 
-/** Σ value·row over a list, of nine vectors. */
+/** Σ value·row over a list, of thirteen vectors. */
 function addRows(list: usize, end: usize, rows: usize, out: usize): void {
   let c0 = f32x4.splat(0);
   let c1 = c0;
@@ -84,19 +84,32 @@ function addRows(list: usize, end: usize, rows: usize, out: usize): void {
   let c6 = c0;
   let c7 = c0;
   let c8 = c0;
+  let c9 = c0;
+  let c10 = c0;
+  let c11 = c0;
+  let c12 = c0;
   for (; list !== end; list += 4) {
     const row = rows + <usize>load<u32>(list);
     const v = v128.load32_splat(list, VALUES);
     c0 = madd<f32>(v, v128.load(row), c0);
     c1 = madd<f32>(v, v128.load(row, 16), c1);
+    if (rows === 0) break; // never: it ends the block, or V8 would load all thirteen before it computes (see tile.ts)
     c2 = madd<f32>(v, v128.load(row, 32), c2);
     c3 = madd<f32>(v, v128.load(row, 48), c3);
+    if (rows === 0) break;
     c4 = madd<f32>(v, v128.load(row, 64), c4);
-    if (rows === 0) break; // never: it ends the block, or V8 would load all nine before it computes (see tile.ts)
     c5 = madd<f32>(v, v128.load(row, 80), c5);
+    if (rows === 0) break;
     c6 = madd<f32>(v, v128.load(row, 96), c6);
     c7 = madd<f32>(v, v128.load(row, 112), c7);
+    if (rows === 0) break;
     c8 = madd<f32>(v, v128.load(row, 128), c8);
+    c9 = madd<f32>(v, v128.load(row, 144), c9);
+    if (rows === 0) break;
+    c10 = madd<f32>(v, v128.load(row, 160), c10);
+    c11 = madd<f32>(v, v128.load(row, 176), c11);
+    if (rows === 0) break;
+    c12 = madd<f32>(v, v128.load(row, 192), c12);
   }
   v128.store(out, c0);
   v128.store(out, c1, 16);
@@ -107,6 +120,10 @@ function addRows(list: usize, end: usize, rows: usize, out: usize): void {
   v128.store(out, c6, 96);
   v128.store(out, c7, 112);
   v128.store(out, c8, 128);
+  v128.store(out, c9, 144);
+  v128.store(out, c10, 160);
+  v128.store(out, c11, 176);
+  v128.store(out, c12, 192);
 }
 
 /** For each set of lanes the bytes that bring them to the front. */
