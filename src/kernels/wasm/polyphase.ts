@@ -3,7 +3,7 @@ import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 import { geometryOf } from "./conv-geometry.ts";
 import { ARGUMENTS } from "./module.ts";
-import { type WeightFinish, winogradAllowed } from "./winograd.ts";
+import { type WeightFinish, weightGradByTiles, winogradAllowed } from "./winograd.ts";
 
 /** What assembly/polyphase.ts exports; `p` is an argument block. */
 export interface PolyphaseExports {
@@ -53,10 +53,6 @@ export interface PolyphaseExports {
   convWeightSums(p: Pointer, itemBytes: number): number;
   convWeightFinishF32: WeightFinish;
 }
-
-/** Groups of rows of tiles that weights' gradients are summed apart in, for threads: no more than this, and of so many tiles at least. */
-const MOST_GROUPS = 16;
-const LEAST_TILES = 64;
 
 const tiles = (size: number) => Math.ceil(size / 4);
 const up = (n: number, step: number) => Math.ceil(n / step) * step;
@@ -159,23 +155,6 @@ export function polyphaseConvolutions(wasm: PolyphaseExports, heap: Heap) {
       heap.free(scratch);
       heap.free(weights);
     },
-    weightGrad(s: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void {
-      const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
-      const rows = s.batch * tiles(s.outHeight);
-      const wanted = Math.floor((rows * tiles(s.outWidth)) / LEAST_TILES);
-      const perGroup = Math.ceil(rows / Math.max(1, Math.min(MOST_GROUPS, wanted)));
-      const parts = Math.ceil(rows / perGroup);
-      heap.i32.set(geometryOf(s), ARGUMENTS / 4);
-      const sums = heap.alloc(parts * wasm.convWeightSums(ARGUMENTS, 4));
-      const scratch = heap.alloc(wasm.polyphaseWeightScratch(ARGUMENTS));
-      for (let group = 0; group < s.groups; group++) {
-        const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
-        const left = x + 4 * group * channels * s.inHeight * s.inWidth;
-        wasm.polyphaseWeightGradF32(ARGUMENTS, sums, right, left, 0, parts, perGroup, scratch);
-        wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, parts, 0, 9 * channels);
-      }
-      heap.free(scratch);
-      heap.free(sums);
-    },
+    weightGrad: weightGradByTiles(wasm, heap, wasm.polyphaseWeightScratch, wasm.polyphaseWeightGradF32),
   };
 }

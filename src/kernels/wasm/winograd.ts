@@ -123,6 +123,33 @@ function isFaster(s: Conv2dShape, pass: Pass): boolean {
   return time < s.batch * s.outHeight * s.outWidth * PLAIN[pass](channels, outChannels);
 }
 
+/** The gradient of the weights by a kernel that sums rows of tiles in groups, which are added up behind it. */
+export function weightGradByTiles(
+  wasm: Pick<WinogradExports, "convWeightSums" | "convWeightFinishF32">,
+  heap: Heap,
+  scratchBytes: (p: Pointer) => number,
+  sumGroups: WinogradExports["winogradWeightGradF32"],
+) {
+  return (s: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void => {
+    const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
+    const rows = s.batch * tiles(s.outHeight);
+    const wanted = Math.floor((rows * tiles(s.outWidth)) / LEAST_TILES);
+    const perGroup = Math.ceil(rows / Math.max(1, Math.min(MOST_GROUPS, wanted)));
+    const parts = Math.ceil(rows / perGroup);
+    heap.i32.set(geometryOf(s), ARGUMENTS / 4);
+    const sums = heap.alloc(parts * wasm.convWeightSums(ARGUMENTS, 4));
+    const scratch = heap.alloc(scratchBytes(ARGUMENTS));
+    for (let group = 0; group < s.groups; group++) {
+      const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
+      const left = x + 4 * group * channels * s.inHeight * s.inWidth;
+      sumGroups(ARGUMENTS, sums, right, left, 0, parts, perGroup, scratch);
+      wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, parts, 0, 9 * channels);
+    }
+    heap.free(scratch);
+    heap.free(sums);
+  };
+}
+
 /** Convolutions by Winograd's algorithm, for shapes that suit it: 3×3 kernels of float32, not strided nor dilated, of enough channels. */
 export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
   function run(
@@ -172,23 +199,6 @@ export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
     inputGrad(s: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void {
       run(exchanged(s), gx, g, w, 0, [9, (9 * s.inChannels) / s.groups], true);
     },
-    weightGrad(s: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void {
-      const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
-      const rows = s.batch * tiles(s.outHeight);
-      const wanted = Math.floor((rows * tiles(s.outWidth)) / LEAST_TILES);
-      const perGroup = Math.ceil(rows / Math.max(1, Math.min(MOST_GROUPS, wanted)));
-      const parts = Math.ceil(rows / perGroup);
-      heap.i32.set(geometryOf(s), ARGUMENTS / 4);
-      const sums = heap.alloc(parts * wasm.convWeightSums(ARGUMENTS, 4));
-      const scratch = heap.alloc(wasm.winogradWeightScratch(ARGUMENTS));
-      for (let group = 0; group < s.groups; group++) {
-        const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
-        const left = x + 4 * group * channels * s.inHeight * s.inWidth;
-        wasm.winogradWeightGradF32(ARGUMENTS, sums, right, left, 0, parts, perGroup, scratch);
-        wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, parts, 0, 9 * channels);
-      }
-      heap.free(scratch);
-      heap.free(sums);
-    },
+    weightGrad: weightGradByTiles(wasm, heap, wasm.winogradWeightScratch, wasm.winogradWeightGradF32),
   };
 }
