@@ -234,8 +234,17 @@ function finishSums(p: usize, out: usize, sums: usize, temporary: usize): void {
   }
 }
 
-/** Adds the products of rows number `first` to first + count of the batch's rows of tiles. */
-function sumRows(p: usize, sums: usize, g: usize, x: usize, first: usize, count: usize, scratch: usize): void {
+/** Puts, or adds with `add`, the products of rows number `first` to first + count of the batch's rows of tiles. */
+function sumRows(
+  p: usize,
+  sums: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  count: usize,
+  add: bool,
+  scratch: usize,
+): void {
   const each = phaseChannels(get(p, CHANNELS));
   const across = tilesAcross(p);
   const perImage = tilesDown(p);
@@ -267,15 +276,15 @@ function sumRows(p: usize, sums: usize, g: usize, x: usize, first: usize, count:
       let c: usize = 0;
       if (ASC_FEATURE_RELAXED_SIMD) {
         for (let a = left + i * xPlace; c + 16 <= channels; c += 16) {
-          sumSix(tiles, a, b, to, row);
-          sumSix(tiles, a + 24, b, to + 6 * row, row);
-          sumFour(tiles, a + 48, b, to + 12 * row, row);
+          sumSix(tiles, a, b, to, row, add);
+          sumSix(tiles, a + 24, b, to + 6 * row, row, add);
+          sumFour(tiles, a + 48, b, to + 12 * row, row, add);
           a += block;
           to += 16 * row;
         }
       }
       for (; c < channels; c += TILE_ROWS) {
-        sumFour(tiles, left + i * xPlace + channelAt(c, TILE_STEP, block), b, to, row);
+        sumFour(tiles, left + i * xPlace + channelAt(c, TILE_STEP, block), b, to, row, add);
         to += TILE_ROWS * row;
       }
     }
@@ -300,9 +309,9 @@ export function polyphaseWeightGradF32(
   const rest = sums + PLACES * sumsPlace(p);
   memory.fill(rest, 0, bandBytes(p) + gradientBand(p));
   for (let i = first; i < first + groups; i++) {
-    memory.fill(sums, 0, PLACES * sumsPlace(p));
     const last = min(rows, (i + 1) * perGroup);
-    for (let r = i * perGroup; r < last; r += atOnce) sumRows(p, sums, g, x, r, min(atOnce, last - r), rest);
+    const start = i * perGroup;
+    for (let r = start; r < last; r += atOnce) sumRows(p, sums, g, x, r, min(atOnce, last - r), r > start, rest);
     finishSums(p, out + i * bytes, sums, scratch);
   }
 }

@@ -59,27 +59,41 @@ export function winogradWeightScratch(p: usize): usize {
 }
 
 /**
- * sums (6 channels × 8 output channels) += Σ over tiles, whose channels lie side by side. Twelve accumulators need the branch that is never taken, as in tile.ts, and behind
+ * sums (6 channels × 8 output channels) = or, with `add`, += Σ over tiles, whose channels lie side by side. Twelve accumulators need the branch that is never taken, as in tile.ts, and behind
  * the first row: 62 GFLOP/s, of four rows 54.
  */
-export function sumSix(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): void {
+export function sumSix(tiles: usize, a: usize, b: usize, out: usize, outRow: usize, add: bool): void {
   const out1 = out + outRow;
   const out2 = out1 + outRow;
   const out3 = out2 + outRow;
   const out4 = out3 + outRow;
   const out5 = out4 + outRow;
-  let c00 = v128.load(out);
-  let c01 = v128.load(out, 16);
-  let c10 = v128.load(out1);
-  let c11 = v128.load(out1, 16);
-  let c20 = v128.load(out2);
-  let c21 = v128.load(out2, 16);
-  let c30 = v128.load(out3);
-  let c31 = v128.load(out3, 16);
-  let c40 = v128.load(out4);
-  let c41 = v128.load(out4, 16);
-  let c50 = v128.load(out5);
-  let c51 = v128.load(out5, 16);
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c20 = c00;
+  let c21 = c00;
+  let c30 = c00;
+  let c31 = c00;
+  let c40 = c00;
+  let c41 = c00;
+  let c50 = c00;
+  let c51 = c00;
+  if (add) {
+    c00 = v128.load(out);
+    c01 = v128.load(out, 16);
+    c10 = v128.load(out1);
+    c11 = v128.load(out1, 16);
+    c20 = v128.load(out2);
+    c21 = v128.load(out2, 16);
+    c30 = v128.load(out3);
+    c31 = v128.load(out3, 16);
+    c40 = v128.load(out4);
+    c41 = v128.load(out4, 16);
+    c50 = v128.load(out5);
+    c51 = v128.load(out5, 16);
+  }
   while (true) {
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
@@ -121,18 +135,28 @@ export function sumSix(tiles: usize, a: usize, b: usize, out: usize, outRow: usi
 }
 
 /** The same with four channels. */
-export function sumFour(tiles: usize, a: usize, b: usize, out: usize, outRow: usize): void {
+export function sumFour(tiles: usize, a: usize, b: usize, out: usize, outRow: usize, add: bool): void {
   const out1 = out + outRow;
   const out2 = out1 + outRow;
   const out3 = out2 + outRow;
-  let c00 = v128.load(out);
-  let c01 = v128.load(out, 16);
-  let c10 = v128.load(out1);
-  let c11 = v128.load(out1, 16);
-  let c20 = v128.load(out2);
-  let c21 = v128.load(out2, 16);
-  let c30 = v128.load(out3);
-  let c31 = v128.load(out3, 16);
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c20 = c00;
+  let c21 = c00;
+  let c30 = c00;
+  let c31 = c00;
+  if (add) {
+    c00 = v128.load(out);
+    c01 = v128.load(out, 16);
+    c10 = v128.load(out1);
+    c11 = v128.load(out1, 16);
+    c20 = v128.load(out2);
+    c21 = v128.load(out2, 16);
+    c30 = v128.load(out3);
+    c31 = v128.load(out3, 16);
+  }
   const end = a + tiles * TILE_STEP;
   do {
     const b0 = v128.load(b);
@@ -197,8 +221,17 @@ function finishSums(p: usize, out: usize, sums: usize, temporary: usize): void {
   }
 }
 
-/** Adds the products of rows number `first` to first + count of the batch's rows of tiles. */
-function sumRows(p: usize, sums: usize, g: usize, x: usize, first: usize, count: usize, scratch: usize): void {
+/** Puts, or adds with `add`, the products of rows number `first` to first + count of the batch's rows of tiles. */
+function sumRows(
+  p: usize,
+  sums: usize,
+  g: usize,
+  x: usize,
+  first: usize,
+  count: usize,
+  add: bool,
+  scratch: usize,
+): void {
   const channels = get(p, CHANNELS);
   const across = tilesAcross(p);
   const perImage = tilesDown(p);
@@ -229,16 +262,16 @@ function sumRows(p: usize, sums: usize, g: usize, x: usize, first: usize, count:
       let c: usize = 0;
       if (ASC_FEATURE_RELAXED_SIMD) {
         for (let a = left + i * xPlace; c + 16 <= channels; c += 16) {
-          sumSix(tiles, a, b, to, row);
-          sumSix(tiles, a + 24, b, to + 6 * row, row);
-          sumFour(tiles, a + 48, b, to + 12 * row, row);
+          sumSix(tiles, a, b, to, row, add);
+          sumSix(tiles, a + 24, b, to + 6 * row, row, add);
+          sumFour(tiles, a + 48, b, to + 12 * row, row, add);
           a += block;
           to += 16 * row;
         }
       }
       for (; c < channels; c += TILE_ROWS) {
         const a = left + i * xPlace + ((4 * c) / TILE_STEP) * block + ((4 * c) % TILE_STEP);
-        sumFour(tiles, a, b, to, row);
+        sumFour(tiles, a, b, to, row, add);
         to += TILE_ROWS * row;
       }
     }
@@ -266,9 +299,9 @@ export function winogradWeightGradF32(
   const rest = sums + PLACES * sumsPlace(p);
   memory.fill(rest, 0, bandBytes(p) + GRADIENT_BAND);
   for (let i = first; i < first + groups; i++) {
-    memory.fill(sums, 0, PLACES * sumsPlace(p));
     const last = min(rows, (i + 1) * perGroup);
-    for (let r = i * perGroup; r < last; r += atOnce) sumRows(p, sums, g, x, r, min(atOnce, last - r), rest);
+    const start = i * perGroup;
+    for (let r = start; r < last; r += atOnce) sumRows(p, sums, g, x, r, min(atOnce, last - r), r > start, rest);
     finishSums(p, out + i * bytes, sums, scratch);
   }
 }
