@@ -102,7 +102,7 @@ function edgeTile<T>(
   tallTile<T>(k, panel, TALL_ROWS * sizeof<T>(), b, out, TILE_BYTES, false);
 }
 
-/** Bytes of scratch that gemmF32 and gemmF64 need for a product of these sizes. */
+/** Bytes of scratch that gemmF32 and gemmF64 need for a product of these sizes; those of sparse.ts are at most 200 512 beside a panel of b, less than a tile and a block of a. */
 export function gemmScratch(n: usize, k: usize, size: usize): usize {
   const kb = min(k, BLOCK_K);
   const columns = min(n * size + TILE_BYTES - 1, BLOCK_N_BYTES) & ~(TILE_BYTES - 1);

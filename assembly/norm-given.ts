@@ -6,7 +6,6 @@ import { columnGradRow, columnScaleRow } from "./column-rows";
 import { addGradSums, gradRow, KeptRelu, Straight, ThroughRelu } from "./grad-rows";
 import { HEAD } from "./norm";
 import { madd, sumBoth, sumRow, widen } from "./rows";
-import { scaleTailRow } from "./scale-rows";
 
 /** Adds Σ (x − shift) of a row to the float64 at `sum`, and Σ (x − shift)² to the one at `squares`, all in float64. */
 function addMoments<T>(sum: usize, squares: usize, x: usize, n: usize, shift: f64): void {
@@ -81,33 +80,6 @@ export function momentsInOrder<T>(
     const squares = load<f64>(m2 + c * 8);
     store<f64>(mean + c * 8, load<f64>(mean + c * 8) + sum / count);
     store<f64>(m2 + c * 8, max<f64>(0, squares - (sum * sum) / count));
-  }
-}
-
-/** scaleByChannel for `inner` > 1, to the same bits. */
-export function scaleTailByChannel<T>(
-  y: usize,
-  x: usize,
-  first: usize,
-  rows: usize,
-  channels: usize,
-  inner: usize,
-  alpha: usize,
-  beta: usize,
-  residual: usize,
-  op: i32,
-  p: f64,
-  q: f64,
-  fused: bool,
-  scratch: usize,
-): void {
-  const size: usize = sizeof<T>();
-  for (let r = first; r < first + rows; r++) {
-    const c = (r % channels) * size;
-    const at = r * inner * size;
-    const a = load<T>(alpha + c);
-    const b = load<T>(beta + c);
-    scaleTailRow<T>(y + at, x + at, inner, a, b, residual ? residual + at : 0, op, p, q, fused, scratch);
   }
 }
 

@@ -5,7 +5,7 @@
 import { columnScaleShiftRow, columnScaleShiftRows, ROWS_TOGETHER } from "./column-rows";
 import { columnMoments } from "./columns";
 import { axpy } from "./elementwise";
-import { exactFma, scaleRow } from "./exact";
+import { exactFma } from "./exact";
 import { sumRow, sumSquares } from "./rows";
 import { scaleTailRow, scaleTailRowAndSum } from "./scale-rows";
 import { unary } from "./unary";
@@ -167,7 +167,7 @@ export function affineByChannel<T>(
   }
 }
 
-/** y = fma(x, α, β) for `rows` rows of one channel each, from number `first` on in the order of memory; with inner = 1 rows are all channels side by side, and y = (x − mean)·α + β. */
+/** y = activation(fma(x, α, β) + residual) for `rows` rows of one channel each, from number `first` on in the order of memory; with inner = 1 rows are all channels side by side, and y = (x − mean)·α + β. */
 export function scaleByChannel<T>(
   y: usize,
   x: usize,
@@ -186,15 +186,19 @@ export function scaleByChannel<T>(
   scratch: usize,
 ): void {
   const size: usize = sizeof<T>();
-  const length = inner === 1 ? channels : inner;
+  const bytes = (inner === 1 ? channels : inner) * size;
   for (let r = first; r < first + rows; r++) {
-    const at = r * length * size;
-    if (inner === 1) columnScaleShiftRow<T>(y + at, x + at, channels, mean, alpha, beta);
-    else {
-      const c = (r % channels) * size;
-      scaleRow<T>(y + at, x + at, inner, load<T>(alpha + c), load<T>(beta + c), fused);
+    const at = r * bytes;
+    const addend = residual ? residual + at : 0;
+    if (inner === 1) {
+      columnScaleShiftRow<T>(y + at, x + at, channels, mean, alpha, beta);
+      applyTail<T>(y + at, addend, channels, op, p, q, scratch);
+      continue;
     }
-    applyTail<T>(y + at, residual ? residual + at : 0, length, op, p, q, scratch);
+    const c = (r % channels) * size;
+    const a = load<T>(alpha + c);
+    const b = load<T>(beta + c);
+    scaleTailRow<T>(y + at, x + at, inner, a, b, addend, op, p, q, fused, scratch);
   }
 }
 

@@ -78,22 +78,6 @@ type ScaleByChannel = (
   fused: boolean,
   scratch: Pointer,
 ) => void;
-type ScaleTailByChannel = (
-  y: Pointer,
-  x: Pointer,
-  first: number,
-  rows: number,
-  channels: number,
-  inner: number,
-  alpha: Pointer,
-  beta: Pointer,
-  residual: Pointer,
-  op: number,
-  p: number,
-  q: number,
-  fused: boolean,
-  scratch: Pointer,
-) => void;
 type NormalizeByChannelGrad = (
   gx: Pointer,
   gWeight: Pointer,
@@ -164,8 +148,6 @@ export interface NormExports {
   affineByChannelF64: AffineByChannel;
   scaleByChannelF32: ScaleByChannel;
   scaleByChannelF64: ScaleByChannel;
-  scaleTailByChannelF32: ScaleTailByChannel;
-  scaleTailByChannelF64: ScaleTailByChannel;
   normalizeByChannelGradF32: NormalizeByChannelGrad;
   normalizeByChannelGradF64: NormalizeByChannelGrad;
   rowNormF32: RowNorm;
@@ -246,13 +228,9 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
     const alpha = scratch + SCRATCH;
     const beta = alpha + 8 * channels;
     prepare(alpha, beta, channels, inner, mean, rest, invstd, weight, bias);
-    if (inner > 1) {
-      const kernel = is32(dtype) ? wasm.scaleTailByChannelF32 : wasm.scaleTailByChannelF64;
-      kernel(y, x, 0, outer * channels, channels, inner, alpha, beta, residual, number, p, q, fused, scratch);
-    } else {
-      const kernel = is32(dtype) ? wasm.scaleByChannelF32 : wasm.scaleByChannelF64;
-      kernel(y, x, 0, outer, channels, inner, mean, alpha, beta, residual, number, p, q, fused, scratch);
-    }
+    const kernel = is32(dtype) ? wasm.scaleByChannelF32 : wasm.scaleByChannelF64;
+    const rows = inner > 1 ? outer * channels : outer;
+    kernel(y, x, 0, rows, channels, inner, mean, alpha, beta, residual, number, p, q, fused, scratch);
     if (missing) reference.unary(missing, dtype, y, y, outer * channels * inner, tail?.p);
   }
 

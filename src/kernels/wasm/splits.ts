@@ -196,16 +196,6 @@ const givenGradByChannel: Split = {
   },
 };
 
-/** Rows in the order of memory, with the tail in the same loop. */
-const scaleTailByChannel: Split = {
-  items: 3,
-  work: ([, , , , , inner]) => inner,
-  scratch: 13,
-  steps(_args, steps) {
-    steps[2] = 1;
-  },
-};
-
 const momentsInOrder = (bytes: number): Split => ({
   ...channels(4, [2], [], bytes, 2, 7),
   steps(args, steps) {
@@ -247,7 +237,6 @@ const norms: Record<string, Split> = {
   ...floats("scaleByChannel", () => scaleByChannel),
   ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4, 14, 15], [1, 2, 9, 10, 11, 12], bytes, 4, 18)),
   ...floats("momentsInOrder", momentsInOrder),
-  ...floats("scaleTailByChannel", () => scaleTailByChannel),
   ...floats("gradSumsInOrder", (bytes) => channels(5, [2, 3, 10, 11], [0, 1, 8, 9], bytes, 3, 12)),
   ...floats("givenGradByChannel", () => givenGradByChannel),
   ...floats("rowNorm", rowNorm),
