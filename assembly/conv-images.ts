@@ -25,6 +25,7 @@ import {
   TAP_TABLE,
   TAPS,
 } from "./conv-taps";
+import { turn } from "./conv-turn";
 import { TALL_ROWS, TILE_BYTES, TILE_ROWS, tableTile, tallRows, tiledRows } from "./tile";
 
 /** Where in a plane of outputs the first of the phase is. */
@@ -91,23 +92,6 @@ function fillTable(p: usize, table: usize): usize {
     }
   }
   return table;
-}
-
-/** Four vectors the other way round: `to` is written in steps of toStep bytes, `from` read in steps of fromStep. */
-// @inline
-function turn(to: usize, toStep: usize, from: usize, fromStep: usize): void {
-  const x0 = v128.load(from);
-  const x1 = v128.load(from + fromStep);
-  const x2 = v128.load(from + 2 * fromStep);
-  const x3 = v128.load(from + 3 * fromStep);
-  const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
-  const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
-  const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
-  const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-  v128.store(to, v128.shuffle<f64>(low01, low23, 0, 2));
-  v128.store(to + toStep, v128.shuffle<f64>(low01, low23, 1, 3));
-  v128.store(to + 2 * toStep, v128.shuffle<f64>(high01, high23, 0, 2));
-  v128.store(to + 3 * toStep, v128.shuffle<f64>(high01, high23, 1, 3));
 }
 
 /** `count` images of `size` pixels, pixel by pixel. */

@@ -2,6 +2,7 @@ export * from "./conv";
 export * from "./conv-images";
 export * from "./conv-rows";
 export * from "./conv-weight";
+export * from "./conv-weight-small";
 export * from "./depthwise";
 export * from "./depthwise3";
 export * from "./elementwise";

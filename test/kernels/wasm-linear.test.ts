@@ -82,6 +82,20 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
     { batch: 8, inChannels: 2, outChannels: 32, inHeight: 5, inWidth: 6, strideWidth: 2 },
   ],
   [
+    "stride 2, small images in several groups, eight channels side by side",
+    {
+      ...{ batch: 75, inChannels: 16, outChannels: 28, inHeight: 7, inWidth: 6, strideHeight: 2, strideWidth: 2 },
+      ...{ paddingHeight: 1, paddingWidth: 1 },
+    },
+  ],
+  [
+    "stride 3 × 2, two small images, taps that meet no input",
+    {
+      ...{ batch: 2, inChannels: 8, outChannels: 8, inHeight: 3, inWidth: 4, strideHeight: 3, strideWidth: 2 },
+      ...{ kernelHeight: 2, kernelWidth: 5, dilationHeight: 4, paddingHeight: 1, paddingWidth: 3 },
+    },
+  ],
+  [
     "stride 2, images of one column",
     {
       ...{ batch: 6, inChannels: 6, outChannels: 7, inHeight: 4, inWidth: 1, strideHeight: 2, strideWidth: 2 },

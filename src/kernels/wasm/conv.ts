@@ -4,6 +4,7 @@ import type { Heap } from "../heap.ts";
 import { geometryOf, MOST_TAPS, phases, TAPS_AT, type Tap } from "./conv-geometry.ts";
 import { type ConvImagesExports, imageConvolutions } from "./conv-images.ts";
 import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
+import { type ConvWeightSmallExports, smallWeightGradients } from "./conv-weight-small.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
 import type { MemoryExports } from "./memory.ts";
 import { ARGUMENTS } from "./module.ts";
@@ -40,6 +41,7 @@ export interface ConvExports
     DepthwiseExports,
     ConvImagesExports,
     ConvRowsExports,
+    ConvWeightSmallExports,
     PolyphaseExports,
     Pick<MemoryExports, "fillF32" | "fillF64"> {
   convWeightsBytes: Bytes;
@@ -69,6 +71,11 @@ function imageGroups(batch: number, positions: number, atOnce: number): [perGrou
   return [perGroup, Math.ceil(batch / perGroup)];
 }
 
+/** The same where images are small: as many at once as have 256 positions. */
+function smallImageGroups(batch: number, positions: number): [perGroup: number, groups: number] {
+  return imageGroups(batch, positions, Math.min(batch, Math.ceil(256 / positions)));
+}
+
 /** Whether the kernel only mixes channels: then an image is one long row. */
 function isPointwise(s: Conv2dShape): boolean {
   return (
@@ -95,6 +102,7 @@ export function convKernels(
   const depthwise = depthwiseConvolutions(wasm, heap);
   const images = imageConvolutions(wasm, heap);
   const rows = rowConvolutions(wasm, heap);
+  const small = smallWeightGradients(wasm, heap, smallImageGroups);
 
   function convolve(
     dtype: FloatDType,
@@ -270,6 +278,7 @@ export function convKernels(
       if (isOdd(shape)) return reference.conv2dWeightGrad(dtype, shape, gw, g, x);
       if (isDepthwise(shape)) return depthwise.conv2dWeightGrad(dtype, shape, gw, g, x);
       if (winograd.suits(dtype, shape, "weightGrad")) return winograd.weightGrad(shape, gw, g, x);
+      if (small.suits(dtype, shape)) return small.weightGrad(shape, gw, g, x);
       if (polyphase.suitsWeightGrad(dtype, shape)) return polyphase.weightGrad(shape, gw, g, x);
       for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
     },

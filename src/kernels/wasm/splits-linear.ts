@@ -120,6 +120,21 @@ const convWeightFinish: Split = {
   },
 };
 
+const convWeightSmall: Split = {
+  ...convWeight(4),
+  scratchBytes: ([p], kernels) => kernels.convWeightSmallScratch(p) as number,
+};
+
+/** By output channels. */
+const convWeightSmallFinish: Split = {
+  items: 5,
+  work: (args) => field(args, 4) * field(args, 36) * field(args, 40) * (args[3] + 4),
+  grain: () => 4,
+  steps(_args, steps) {
+    steps[4] = 1;
+  },
+};
+
 /** By slivers of output channels, of which each channel takes about 170 ns. */
 const winogradPack: Split = {
   items: 7,
@@ -225,6 +240,8 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   convWeightGradF64: convWeight(8),
   convWeightFinishF32: convWeightFinish,
   convWeightFinishF64: convWeightFinish,
+  convWeightSmallF32: convWeightSmall,
+  convWeightSmallFinishF32: convWeightSmallFinish,
   winogradPackF32: winogradPack,
   winogradF32: winograd,
   winogradWeightGradF32: winogradWeight,
