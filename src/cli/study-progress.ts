@@ -15,6 +15,12 @@ export function experimentTitle(name: ExperimentName): string {
   return `${experimentNames.indexOf(name) + 1} ${TITLES[name]}`;
 }
 
+/** The experiments under way: what they are called where they fit on a line, else their numbers. */
+function titles(names: readonly ExperimentName[]): string {
+  if (names.length <= 2) return names.map(experimentTitle).join(", ");
+  return `experiments ${names.map((name) => experimentNames.indexOf(name) + 1).join(", ")}`;
+}
+
 /** Shows how far a study is, on standard error: a bar on a terminal, a line now and then elsewhere. */
 export interface ProgressDisplay {
   update(progress: StudyProgress): void;
@@ -35,20 +41,23 @@ export function studyProgress(preset: string): ProgressDisplay {
   return process.stderr.isTTY ? bar() : lines();
 }
 
+/** Characters of the bar, so that all of the line fits in 80. */
+const BAR = 14;
+
 function bar(): ProgressDisplay {
-  const format = " {bar} {percentage}% | {title} | run {runs} | {left} left";
+  const format = " {bar} {percentage}% | {title} | {runs} runs | {left} left";
   const display = new SingleBar(
-    { format, stream: process.stderr, hideCursor: true, clearOnComplete: true },
+    { format, stream: process.stderr, hideCursor: true, clearOnComplete: true, barsize: BAR },
     Presets.shades_classic,
   );
   let ended = false;
   display.start(1000, 0, { title: "loading the images", runs: "0", left: "…" });
   return {
-    update({ done, secondsLeft, experiment, runsDone, runs }) {
+    update({ done, secondsLeft, experiments, runsDone, runs }) {
       if (ended) return;
       display.update(Math.floor(done * 1000), {
-        title: experimentTitle(experiment),
-        runs: `${runsDone} of ${runs}`,
+        title: titles(experiments),
+        runs: `${runsDone}/${runs}`,
         left: left(secondsLeft),
       });
     },
@@ -70,12 +79,12 @@ const LINE_EVERY = 10;
 function lines(): ProgressDisplay {
   let last = performance.now();
   return {
-    update({ done, secondsLeft, experiment, runsDone, runs }) {
+    update({ done, secondsLeft, experiments, runsDone, runs }) {
       const now = performance.now();
       if (now - last < LINE_EVERY * 1000) return;
       last = now;
       process.stderr.write(
-        `  ${Math.round(done * 100)} %, ${experimentTitle(experiment)}, run ${runsDone} of ${runs}, ${left(secondsLeft)} left\n`,
+        `  ${Math.round(done * 100)} %, ${titles(experiments)}, ${runsDone} of ${runs} runs, ${left(secondsLeft)} left\n`,
       );
     },
     note(text) {

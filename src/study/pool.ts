@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { EvenkeelError } from "../util/errors.ts";
 import type { Job, JobResult, WorkerMessage, WorkerSetup } from "./jobs.ts";
+import { JobQueue } from "./queue.ts";
 
 /** What the workers found in the data folder. */
 export interface DataCounts {
@@ -12,13 +13,14 @@ export interface DataCounts {
 /** Told what happens while jobs run. */
 export interface PoolEvents {
   onReady(counts: DataCounts): void;
+  onStart(job: Job): void;
   onProgress(job: Job, stepsDone: number): void;
   onResult(job: Job, result: JobResult): void;
 }
 
 /**
- * Runs jobs on worker threads, in their order, as many at a time as there are workers, and settles when all are done or, after `stop`, when the running ones have
- * come to rest.
+ * Runs jobs on worker threads, as many at a time as there are workers, in the order that the queue gives them out, and settles when all are done or, when the signal is
+ * aborted, when the running ones have come to rest.
  * @throws what a worker threw; all workers are ended then
  */
 export function runJobs(
@@ -28,7 +30,7 @@ export function runJobs(
 ): Promise<void> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
   const workerData: WorkerSetup = { folder: setup.folder, stop: stop.buffer };
-  const waiting = [...jobs];
+  const queue = new JobQueue(jobs);
   const running = new Map<number, Job>();
   const workers: Worker[] = [];
   let announced = false;
@@ -45,7 +47,7 @@ export function runJobs(
     };
     const abort = () => {
       Atomics.store(stop, 0, 1);
-      waiting.length = 0;
+      queue.clear();
       if (running.size === 0) end();
     };
     if (setup.signal.aborted) {
@@ -54,10 +56,11 @@ export function runJobs(
     }
     setup.signal.addEventListener("abort", abort);
 
-    const next = (worker: Worker) => {
-      const job = waiting.shift();
+    const next = (worker: Worker, before: Job | null) => {
+      const job = queue.take(before, [...running.values()]);
       if (job) {
         running.set(job.id, job);
+        events.onStart(job);
         worker.postMessage(job);
       } else if (running.size === 0) end();
     };
@@ -67,7 +70,7 @@ export function runJobs(
         case "ready":
           if (!announced) events.onReady(message);
           announced = true;
-          next(worker);
+          next(worker, null);
           break;
         case "progress": {
           const job = running.get(message.id);
@@ -75,10 +78,10 @@ export function runJobs(
           break;
         }
         case "result": {
-          const job = running.get(message.result.id);
+          const job = running.get(message.result.id) ?? null;
           running.delete(message.result.id);
           if (job) events.onResult(job, message.result);
-          next(worker);
+          next(worker, job);
           break;
         }
         case "failed": {

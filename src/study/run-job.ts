@@ -131,7 +131,6 @@ export async function runJob(job: Job, { data, stopped, progress }: JobContext):
   }
   const finished = done >= job.steps || diverged;
   if (step.at(-1) !== done && done > 0) evaluate();
-  progress(job.steps);
   return {
     id: job.id,
     seconds,

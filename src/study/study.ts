@@ -1,9 +1,16 @@
 import { availableParallelism, cpus, platform, release } from "node:os";
 import { runtimeInfo } from "../runtime.ts";
-import type { Job, JobResult } from "./jobs.ts";
+import { cost, type Job, type JobResult } from "./jobs.ts";
 import { type DataCounts, runJobs } from "./pool.ts";
 import { type Plan, type PresetName, plans } from "./presets.ts";
-import type { Experiment, ExperimentName, NormKind, StudyResults, SweepRun } from "./results.ts";
+import {
+  type Experiment,
+  type ExperimentName,
+  experimentNames,
+  type NormKind,
+  type StudyResults,
+  type SweepRun,
+} from "./results.ts";
 
 /** What to study. */
 export interface StudyOptions {
@@ -28,8 +35,8 @@ export interface StudyProgress {
   readonly done: number;
   /** estimated seconds to the end, or null at the beginning */
   readonly secondsLeft: number | null;
-  /** the experiment that the last news was of */
-  readonly experiment: ExperimentName;
+  /** the experiments that runs are under way of, in their order */
+  readonly experiments: readonly ExperimentName[];
   readonly runsDone: number;
   readonly runs: number;
 }
@@ -43,23 +50,14 @@ export interface Study {
 /** Test accuracies whose first step is looked up. */
 const TARGETS = [0.5, 0.8, 0.9, 0.95, 0.97];
 
-/** Relative time of one step, measured: a step costs a constant part, and a part that grows with the batch. */
-function stepCost({ network, batchSize, norm }: Job): number {
-  const normCost = norm === "none" ? 1 : 1.3;
-  return network === "mlp" ? 0.3 + 0.012 * batchSize * normCost : 0.4 + 0.04 * batchSize * normCost;
-}
-
-function cost(job: Job): number {
-  return job.steps * stepCost(job);
-}
-
 /** Runs the experiments on all cores and gathers what they measured. */
 export async function runStudy(options: StudyOptions): Promise<Study> {
   const { preset, only, seed, folder, signal } = options;
   const began = performance.now();
   const chosen = plans(preset, seed).filter(({ name }) => !only || only.includes(name));
   const results = new Map<number, JobResult>();
-  const doneSteps = new Map<number, number>();
+  /** what of each running job's cost is spent */
+  const spentOn = new Map<Job, number>();
   const ended = new Map<ExperimentName, number>();
   const started = new Map<ExperimentName, number>();
   const jobs = chosen.flatMap((plan) => plan.jobs);
@@ -67,21 +65,23 @@ export async function runStudy(options: StudyOptions): Promise<Study> {
   const workers = availableParallelism();
   let counts: DataCounts = { train: 0, test: 0, classes: 0 };
   let runsBegan = began;
+  let spent = 0;
 
-  const report = (job: Job) => {
+  const report = (job: Job, share: number) => {
     const now = performance.now();
-    if (!started.has(job.experiment)) started.set(job.experiment, now);
     ended.set(job.experiment, now);
-    const spent = jobs.reduce(
-      (sum, { id, ...own }) => sum + ((doneSteps.get(id) ?? 0) / own.steps) * cost({ id, ...own }),
-      0,
-    );
+    const spentNow = share * cost(job);
+    spent += spentNow - (spentOn.get(job) ?? 0);
+    spentOn.set(job, spentNow);
+    if (results.has(job.id)) spentOn.delete(job);
+    if (!options.onProgress) return;
     const done = spent / whole;
     const elapsed = (now - runsBegan) / 1000;
-    options.onProgress?.({
+    const underWay = new Set([...spentOn.keys(), job].map(({ experiment }) => experiment));
+    options.onProgress({
       done,
       secondsLeft: done > 0.02 ? (elapsed / done) * (1 - done) : null,
-      experiment: job.experiment,
+      experiments: experimentNames.filter((name) => underWay.has(name)),
       runsDone: results.size,
       runs: jobs.length,
     });
@@ -95,14 +95,14 @@ export async function runStudy(options: StudyOptions): Promise<Study> {
         counts = found;
         runsBegan = performance.now();
       },
-      onProgress: (job, steps) => {
-        doneSteps.set(job.id, steps);
-        report(job);
+      onStart: (job) => {
+        if (!started.has(job.experiment)) started.set(job.experiment, performance.now());
+        spentOn.set(job, 0);
       },
+      onProgress: (job, steps) => report(job, steps / job.steps),
       onResult: (job, result) => {
         results.set(job.id, result);
-        doneSteps.set(job.id, job.steps);
-        report(job);
+        report(job, 1);
       },
     },
   );

@@ -16,6 +16,17 @@ setNumThreads(1);
 const setup = workerData as WorkerSetup;
 const stop = new Int32Array(setup.stop);
 const send = (message: WorkerMessage) => parentPort?.postMessage(message);
+/** Milliseconds between two messages of how far a run is: as often as a bar is drawn. */
+const PROGRESS_EVERY = 100;
+let told = 0;
+
+function tell(id: number, steps: number): void {
+  const now = performance.now();
+  if (now - told < PROGRESS_EVERY) return;
+  told = now;
+  send({ kind: "progress", id, steps });
+}
+
 const load = (train: boolean) => (setup.folder === null ? mnist({ train }) : idxFolder(setup.folder, { train }));
 
 function fail(error: unknown): void {
@@ -31,7 +42,7 @@ try {
     runJob(job, {
       data,
       stopped: () => Atomics.load(stop, 0) !== 0,
-      progress: (steps) => send({ kind: "progress", id: job.id, steps }),
+      progress: (steps) => tell(job.id, steps),
     }).then((result) => send({ kind: "result", result }), fail);
   });
 } catch (error) {
