@@ -72,6 +72,29 @@ export class KeptRelu {
   }
 }
 
+/** The same of the sum of g and what lies at h. */
+export class SummedRelu {
+  @inline
+  first<T, O>(g: usize, s: usize, h: usize): v128 {
+    const sum = v128.add<T>(v128.load(g, sizeof<O>() & 16), v128.load(h, sizeof<O>() & 16));
+    const v = v128.andnot(sum, v128.le<T>(v128.load(s, sizeof<O>() & 16), v128.splat<T>(0)));
+    v128.store(h, v, sizeof<O>() & 16);
+    return v;
+  }
+  @inline
+  again<T, O>(_g: usize, _s: usize, h: usize): v128 {
+    return v128.load(h, sizeof<O>() & 16);
+  }
+  firstOne<T>(g: usize, s: usize, h: usize): T {
+    const v = load<T>(s) <= 0 ? <T>0 : <T>(load<T>(g) + load<T>(h));
+    store<T>(h, v);
+    return v;
+  }
+  againOne<T>(_g: usize, _s: usize, h: usize): T {
+    return load<T>(h);
+  }
+}
+
 /**
  * Adds Σ g to the float64 at `gSum`, and Σ g·(x − mean), each product rounded to T, to the one at `xSum`. Gradients need not be exact, and widening every
  * float32 takes as long again as all the rest.

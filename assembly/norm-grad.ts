@@ -4,7 +4,16 @@
  */
 import { columnGradRow, columnGradRows, columnScaleRow, ROWS_TOGETHER } from "./column-rows";
 import { columnGradSums } from "./columns";
-import { addGradSums, gradRow, gradRowAndSums, KeptRelu, Straight, scaleGradRow, ThroughRelu } from "./grad-rows";
+import {
+  addGradSums,
+  gradRow,
+  gradRowAndSums,
+  KeptRelu,
+  Straight,
+  SummedRelu,
+  scaleGradRow,
+  ThroughRelu,
+} from "./grad-rows";
 import { unaryGrad } from "./gradient";
 import { channelsTogether, HEAD } from "./norm";
 
@@ -200,7 +209,7 @@ function gradRows<T, G>(
 }
 
 /**
- * Where an activation followed, number `op`, the gradient before it is g·f'(source), and is put `before`, which may be gx. `scratch` holds HEAD bytes, two float64 of every
+ * Where an activation followed, number `op`, the gradient before it is g·f'(source), and is put `before`, which may be gx; with `adds`, for ReLU of float32 and rows only, (g + before)·f'(source). `scratch` holds HEAD bytes, two float64 of every
  * channel, and behind them gMean, k and invstd·weight.
  */
 export function normalizeByChannelGrad<T>(
@@ -222,6 +231,7 @@ export function normalizeByChannelGrad<T>(
   source: usize,
   op: i32,
   p: f64,
+  adds: bool,
   scratch: usize,
 ): void {
   memory.fill(scratch + HEAD, 0, channels * 16);
@@ -242,7 +252,30 @@ export function normalizeByChannelGrad<T>(
   const together = channelsTogether(streams * outer * row, row, channels);
   // float64 has no loops of its own for ReLU: they would be 2 % of the kernels.
   const isRelu = sizeof<T>() === 4 && op === RELU && batchStatistics && gx !== 0;
-  if (isRelu && before === gx) {
+  if (isRelu && adds) {
+    gradRows<f32, SummedRelu>(
+      gx,
+      gWeight,
+      gBias,
+      g,
+      x,
+      outer,
+      channels,
+      inner,
+      all,
+      mean,
+      invstd,
+      weight,
+      batchStatistics,
+      source,
+      before,
+      -1,
+      0,
+      0,
+      together,
+      scratch,
+    );
+  } else if (isRelu && before === gx) {
     gradRows<f32, ThroughRelu>(
       gx,
       gWeight,

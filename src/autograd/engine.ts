@@ -183,15 +183,15 @@ function walk(
   for (let at = 0; at < functions.length; at++) {
     const fn = functions[at];
     awaited.get(at)?.forEach(deliver);
-    const arrived = flow.toFunctions.get(fn);
+    const { retained, hooks } = fn.output;
+    const asked = wantedFns.get(fn);
+    const arrived = flow.arrived(fn, hooks !== null || retained !== null || asked !== undefined);
     if (!arrived) continue;
-    const gradient = applyHooks(fn.output.hooks, arrived, flow);
-    const { retained } = fn.output;
+    const gradient = applyHooks(hooks, arrived, flow);
     if (retained) {
       flow.exempt(gradient);
       accumulate(retained, gradient, flow, createGraph);
     }
-    const asked = wantedFns.get(fn);
     if (asked) {
       flow.exempt(gradient);
       onLeaf(asked, gradient, flow);
@@ -206,8 +206,7 @@ function walk(
       }
       if (!retainGraph) fn.release();
     }
-    flow.toFunctions.delete(fn);
-    flow.drop(arrived);
+    flow.used(fn, arrived);
   }
   for (const leaf of [...flow.toLeaves.keys()]) deliver(leaf);
 }

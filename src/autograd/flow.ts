@@ -27,6 +27,9 @@ export function addGradients(a: Tensor, b: Tensor): Tensor {
 export class Flow implements GradientMemory {
   readonly toFunctions = new Map<GradFn, Tensor>();
   readonly toLeaves = new Map<Tensor, Tensor>();
+  /** The second parts of gradients whose functions take parts; those functions have no entry here before they have one in toFunctions. */
+  private readonly parts = new Map<GradFn, Tensor>();
+  addend: Tensor | null = null;
   private readonly foreign = new Set<Storage>();
 
   constructor(
@@ -48,35 +51,68 @@ export class Flow implements GradientMemory {
     }
     const fn = target.gradFn;
     const before = fn ? this.toFunctions.get(fn) : this.toLeaves.get(target);
-    let now = gradient;
-    if (before) {
-      now = this.sum(before, gradient);
-      if (now !== before) {
-        this.drop(before);
-        this.hold(now);
-      }
-      if (now !== gradient) this.discardUnheld(gradient);
-    } else {
-      this.hold(now);
+    if (!before) this.hold(gradient);
+    else if (fn?.takesParts && !this.parts.has(fn) && this.fits(before, gradient)) {
+      this.hold(gradient);
+      this.parts.set(fn, gradient);
+      return;
     }
+    const now = before ? this.join(before, gradient) : gradient;
     if (fn) this.toFunctions.set(fn, now);
     else this.toLeaves.set(target, now);
   }
 
-  private sum(before: Tensor, gradient: Tensor): Tensor {
-    const inPlace =
+  /** What has arrived for a function; unless it is told of a second part by `addend`, all of it. */
+  arrived(fn: GradFn, whole: boolean): Tensor | undefined {
+    const before = this.toFunctions.get(fn);
+    const part = this.parts.get(fn);
+    this.addend = null;
+    if (!before || !part) return before;
+    if (!whole && this.isSpare(before)) {
+      this.addend = part;
+      return before;
+    }
+    this.parts.delete(fn);
+    const now = this.join(before, part);
+    this.drop(part);
+    this.toFunctions.set(fn, now);
+    return now;
+  }
+
+  /** The function's gradient has been used. */
+  used(fn: GradFn, gradient: Tensor): void {
+    this.toFunctions.delete(fn);
+    this.drop(gradient);
+    const part = this.parts.get(fn);
+    if (!part) return;
+    this.parts.delete(fn);
+    this.drop(part);
+  }
+
+  /** The sum, which is held in place of `before`. */
+  private join(before: Tensor, gradient: Tensor): Tensor {
+    let now = before;
+    const { dtype } = before;
+    if (!isReduced(dtype) && this.fits(before, gradient) && !this.isShared(before)) {
+      backend().axpy(dtype, before.pointer, gradient.pointer, before.numel, 1);
+    } else {
+      now = addGradients(before, gradient);
+      this.drop(before);
+      this.hold(now);
+    }
+    if (now !== gradient) this.discardUnheld(gradient);
+    return now;
+  }
+
+  /** Whether a gradient may be added to the one before it where that lies, as soon as nobody shares it. */
+  private fits(before: Tensor, gradient: Tensor): boolean {
+    return (
       !this.createGraph &&
-      !isReduced(before.dtype) &&
       isDense(before.shape, before.strides) &&
       sameOrder(before.shape, before.strides, gradient.strides) &&
       this.isOwn(before) &&
-      !this.isShared(before) &&
-      before.storage !== gradient.storage;
-    if (inPlace) {
-      backend().axpy(before.dtype, before.pointer, gradient.pointer, before.numel, 1);
-      return before;
-    }
-    return addGradients(before, gradient);
+      before.storage !== gradient.storage
+    );
   }
 
   /** Made during this run, by nobody who could still need it. */
@@ -111,6 +147,7 @@ export class Flow implements GradientMemory {
   /** Drops all that are still on their way, where the run has failed. */
   abandon(): void {
     for (const gradient of this.toFunctions.values()) this.drop(gradient);
+    for (const gradient of this.parts.values()) this.drop(gradient);
     for (const gradient of this.toLeaves.values()) this.drop(gradient);
   }
 }

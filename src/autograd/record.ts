@@ -7,7 +7,7 @@ let sequence = 0;
 
 type Backward = (gradient: Tensor, needs: readonly boolean[], memory: GradientMemory) => (Tensor | null)[];
 
-const NOTHING_SPARE: GradientMemory = { isSpare: () => false };
+const NOTHING_SPARE: GradientMemory = { isSpare: () => false, addend: null };
 
 const forgotten: Backward = () => [];
 
@@ -18,6 +18,7 @@ function versionOf({ storage }: Tensor): number {
 class RecordedFunction implements GradFn {
   readonly sequence = sequence++;
   readonly output: { retained: Tensor | null; hooks: GradHook[] | null } = { retained: null, hooks: null };
+  takesParts = false;
   private readonly versions: number[];
   private saved: readonly Tensor[] | null;
 

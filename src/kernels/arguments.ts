@@ -166,6 +166,8 @@ export interface NormTailGrad {
   /** addresses of arrays of g's shape */
   readonly source: number;
   readonly before: number;
+  /** whether `before` holds a part of the gradient, which g is added to first: only for ReLU, float32, inner > 1, batch statistics, and where gx is wanted */
+  readonly adds?: boolean;
 }
 
 /** Scalars of one SGD step, as torch.optim.SGD. */

@@ -22,6 +22,8 @@ export type Nested = number | boolean | readonly Nested[];
 export interface GradientMemory {
   /** Whether nobody else reads the gradient that the function was given: then it may be overwritten, and returned. */
   isSpare(gradient: Tensor): boolean;
+  /** What is still to be added to the gradient, which then is spare and lies in the same order: given only to functions that take parts. */
+  readonly addend: Tensor | null;
 }
 
 /** A function that made a tensor and can carry a gradient back to its inputs. The engine in autograd/ walks these. */
@@ -34,6 +36,8 @@ export interface GradFn {
   readonly inputs: readonly (Tensor | null)[];
   /** where retainGrad() and hooks of the output are kept */
   readonly output: { retained: Tensor | null; hooks: GradHook[] | null };
+  /** Whether its way back adds up a gradient that comes in two parts, in the same pass over memory. */
+  takesParts: boolean;
   /** Gradients of the inputs, null where none flows. Without `memory` nothing is overwritten. */
   backward(gradient: Tensor, memory?: GradientMemory): (Tensor | null)[];
   /** Forgets what was saved for backward. */

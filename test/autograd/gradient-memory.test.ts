@@ -72,3 +72,34 @@ test.each([false, true])("overwritten or not, the gradients are the same (residu
     expect(run(true)).toEqual(run(false));
   }
 });
+
+test.each([
+  ["two parts", 2, SHAPE, "rows"],
+  ["two parts of channels too large to be walked together", 2, [2, 3, 121, 130], "rows"],
+  ["three parts", 3, SHAPE, "rows"],
+  ["two parts of rows of one", 2, [4, 3, 1, 1], "rows"],
+  ["parts that lie otherwise than the input", 2, SHAPE, "pixels"],
+] as const)("a gradient in parts is their sum: %s", (_, parts, shape, order) => {
+  manualSeed(2);
+  const layer = new nn.BatchNormAct2d(3);
+  const data = Array.from({ length: 2 + parts }, () => randn([...shape]));
+  const run = (whole: boolean, withResidual: boolean) => {
+    const [x, residual] = data.map((t) => t.clone().requiresGrad_());
+    const y = layer.forward(x, { residual: withResidual ? residual : undefined });
+    if (whole) y.registerHook(() => undefined); // hooks see the sum
+    const uses = data.slice(2).map((factor) => {
+      return order === "rows" ? y.mul(factor) : y.permute([0, 2, 3, 1]).mul(factor.permute([0, 2, 3, 1]).contiguous());
+    });
+    const loss = uses.reduce((sum, use) => sum.add(use)).sum();
+    loss.backward(undefined, { retainGraph: true });
+    const once = [values(x.grad), values(residual.grad)];
+    loss.backward();
+    return [once, values(x.grad), values(residual.grad), values(layer.weight?.grad)];
+  };
+  for (const withResidual of [false, true]) {
+    layer.zeroGrad();
+    const expected = run(true, withResidual);
+    layer.zeroGrad();
+    expect(run(false, withResidual)).toEqual(expected);
+  }
+});

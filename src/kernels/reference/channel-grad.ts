@@ -69,7 +69,9 @@ export function normalizeByChannelGrad(
 ): void {
   if (tail) {
     const n = outer * channels * inner;
-    elementwiseKernels.unaryGrad(tail.activation, dtype, tail.before, g, tail.source, n, tail.p);
+    if (tail.adds) elementwiseKernels.axpy(dtype, tail.before, g, n, 1);
+    const from = tail.adds ? tail.before : g;
+    elementwiseKernels.unaryGrad(tail.activation, dtype, tail.before, from, tail.source, n, tail.p);
   }
   const v = floats(dtype);
   const single = dtype === "float32" && inner > 1;

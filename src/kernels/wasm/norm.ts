@@ -97,6 +97,7 @@ type NormalizeByChannelGrad = (
   source: Pointer,
   op: number,
   p: number,
+  adds: boolean,
   scratch: Pointer,
 ) => void;
 type RowNorm = (
@@ -345,6 +346,7 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
           tail?.source ?? 0,
           op ?? NONE.number,
           tail?.p ?? 0,
+          tail?.adds ?? false,
           scratch,
         ),
       );
