@@ -1,5 +1,5 @@
 import { pack, packTall } from "./pack";
-import { gemmSparseLeft, gemmSparseRight, hasSparseLeft, hasSparseRight } from "./sparse";
+import { gemmSparseLeft, gemmSparseRight, hasSparseLeft, hasSparseRight, sparseScratch } from "./sparse";
 import { lanes, madd, storeCorner, TALL_ROWS, TILE_BYTES, tallTile } from "./tile";
 
 /** Steps of k between two visits of the output: a sliver of b is then 16 KiB and stays in the first cache. */
@@ -45,11 +45,14 @@ function gemm<T>(
   const bPanel = aPanel + BLOCK_M * BLOCK_K * size;
   const blockN = BLOCK_N_BYTES / size;
   const sliverRow = TALL_ROWS * size;
-  if (size === 4 && hasSparseRight(m, n, k, a, aRow, aColumn, b, bRow, bColumn)) {
-    gemmSparseRight(m, n, k, out, outRow, a, aRow, aColumn, b, bRow, accumulate, scratch);
-    return;
+  if (size === 4 && hasSparseRight(m, n, k, aRow, aColumn, b, bRow, bColumn)) {
+    const done = gemmSparseRight(m, n, k, out, outRow, a, aRow, aColumn, b, bRow, accumulate, scratch);
+    if (done === m) return;
+    m -= done;
+    out += done * outRow;
+    a += done * aRow;
   }
-  const sparse = size === 4 && hasSparseLeft(m, n, k, a, aRow, aColumn, b, bRow, bColumn);
+  const sparse = size === 4 && hasSparseLeft(m, n, k, a, aRow, aColumn, bRow, bColumn);
   const direct = ASC_FEATURE_RELAXED_SIMD && aRow === size && n <= DIRECT_COLUMNS;
   for (let j0: usize = 0; j0 < n; j0 += blockN) {
     const nb = min(blockN, n - j0);
@@ -58,8 +61,8 @@ function gemm<T>(
       const add = accumulate || k0 > 0;
       if (sparse) {
         const from = b + k0 * bRow + j0 * bColumn;
-        gemmSparseLeft(m, nb, kb, out + j0 * size, outRow, a + k0 * size, aRow, from, bRow, bColumn, add, scratch);
-        continue;
+        const to = out + j0 * size;
+        if (gemmSparseLeft(m, nb, kb, to, outRow, a + k0 * size, aRow, from, bRow, bColumn, add, scratch)) continue;
       }
       pack<T>(bPanel, b + k0 * bRow + j0 * bColumn, bColumn, bRow, nb, kb, width);
       for (let i0: usize = 0; i0 < m; i0 += BLOCK_M) {
@@ -102,11 +105,12 @@ function edgeTile<T>(
   tallTile<T>(k, panel, TALL_ROWS * sizeof<T>(), b, out, TILE_BYTES, false);
 }
 
-/** Bytes of scratch that gemmF32 and gemmF64 need for a product of these sizes; those of sparse.ts are at most 200 512 beside a panel of b, less than a tile and a block of a. */
+/** Bytes of scratch that gemmF32 and gemmF64 need for a product of these sizes. */
 export function gemmScratch(n: usize, k: usize, size: usize): usize {
   const kb = min(k, BLOCK_K);
   const columns = min(n * size + TILE_BYTES - 1, BLOCK_N_BYTES) & ~(TILE_BYTES - 1);
-  return TALL_ROWS * TILE_BYTES + BLOCK_M * BLOCK_K * size + columns * kb;
+  const dense = TALL_ROWS * TILE_BYTES + BLOCK_M * BLOCK_K * size + columns * kb;
+  return size === 4 ? max(dense, sparseScratch(min(n, BLOCK_N_BYTES / 4), kb)) : dense;
 }
 
 /**

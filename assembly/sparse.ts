@@ -2,26 +2,45 @@
  * Products with a matrix most of whose elements are zero: grey images of digits, for one, are zero at four pixels of five. Zeros are left out, the rest is added in the same order, one sum for
  * each output, so results are the dense product's to the bit. (A zero times NaN or infinity is not zero: the other matrix has to be finite.)
  */
-import { pack } from "./pack";
 import { madd } from "./tile";
 
 /** Columns of the other matrix that a walk along a list adds up: thirteen vectors, as many accumulators as there are registers for. */
 const WIDTH: usize = 52;
 const WIDTH_BYTES: usize = WIDTH * 4;
-/** Most steps of k in a list. A list is how far down the packed matrix each element's row is (u32) and, VALUES behind, what to multiply it with (f32). */
-const MOST_STEPS: usize = 512;
-const VALUES: usize = 4 * MOST_STEPS + 16;
-const LIST_BYTES: usize = 2 * VALUES;
-/** Rows of a sparse left side that are done together, so that a sliver of the other matrix stays in the first cache. */
-const ROWS: usize = 16;
-/** Columns of a sparse right side that are done together: a line of memory. */
-const LINE: usize = 16;
+/** Most steps of k in a list, whose rows of a sliver stay in the first cache: 52 KiB. */
+const PANEL: usize = 256;
 /** Most steps of k, and columns, of the left side that is packed for a sparse right side. */
 const MOST_K: usize = 256;
 const MOST_ROWS: usize = 2 * WIDTH;
+/** A list says of each element how far down the sliver its row is (u32), and what to multiply that with (f32). */
+const LIST_BYTES: usize = 8 * (MOST_K + 2);
+/** Places of elements that are not zero (u16), of which a list is made. */
+const PLACES_BYTES: usize = 2 * MOST_K + 32;
+/** Rows of a sparse left side that are done together. */
+const ROWS: usize = 64;
+/** Columns of a sparse right side that are done together: a line of memory. */
+const LINE: usize = 16;
 /** Rows that are looked at to tell whether a matrix is sparse, and elements of each. */
 const SAMPLE_ROWS: usize = 8;
 const SAMPLE: usize = 512;
+
+/** What sums begin with. */
+const ZEROS: usize = memory.data(WIDTH_BYTES, 16);
+
+/** For each byte the places of its bits that are one, from the lowest on. */
+const BITS: usize = memory.data(256 * 8, 16);
+for (let byte: usize = 0; byte < 256; byte++) {
+  let to = BITS + byte * 8;
+  for (let bit: usize = 0; bit < 8; bit++) {
+    if (((byte >> bit) & 1) !== 0) store<u8>(to++, <u8>bit);
+  }
+}
+
+/** Bytes of scratch that gemmSparseLeft needs for so many columns; gemmSparseRight needs at most 150 000, less than a dense product. */
+export function sparseScratch(columns: usize, k: usize): usize {
+  const packed = ((columns + WIDTH - 1) / WIDTH) * k * WIDTH_BYTES;
+  return PLACES_BYTES + 16 + ROWS * (4 + LIST_BYTES + (columns + WIDTH) * 4) + packed;
+}
 
 /** Whether at most three of ten elements are other than zero, by some of the rows. */
 function isSparse(x: usize, rows: usize, row: usize, count: usize): bool {
@@ -46,51 +65,102 @@ function sum4(v: v128): i32 {
   return i32x4.extract_lane(v, 0) + i32x4.extract_lane(v, 1) + (i32x4.extract_lane(v, 2) + i32x4.extract_lane(v, 3));
 }
 
-/** Whether all elements are finite: then their products with zero add up to zero. */
-function isFinite4(x: usize, rows: usize, row: usize, count: usize): bool {
+/**
+ * Packs `count` columns over k steps into slivers of WIDTH, zeros behind the last, and says whether all are finite: then their products with zero add up to zero.
+ * Strides are in bytes; columns or steps have to lie side by side.
+ */
+function packFinite(out: usize, x: usize, column: usize, step: usize, count: usize, k: usize): bool {
   const zero = f32x4.splat(0);
+  let bad = zero;
   const whole = count & ~3;
-  for (let r: usize = 0; r < rows; r++) {
-    const from = x + r * row;
-    let even = zero;
-    let odd = zero;
-    let i: usize = 0;
-    for (; i + 8 <= whole; i += 8) {
-      even = f32x4.add(even, f32x4.mul(v128.load(from + i * 4), zero));
-      odd = f32x4.add(odd, f32x4.mul(v128.load(from + i * 4, 16), zero));
-    }
-    let sum: f32 = 0;
-    for (; i < count; i++) sum += load<f32>(from + i * 4) * 0;
-    even = f32x4.add(f32x4.add(even, odd), f32x4.splat(sum));
-    if (v128.any_true(f32x4.ne(even, zero))) return false;
+  const turned = column !== 4;
+  const lines = turned ? k & ~15 : 0;
+  // Lines of memory of all columns, so that each is read once.
+  for (let i: usize = 0; i < lines; i += 16) {
+    bad = f32x4.add(bad, turnLines(out + i * WIDTH_BYTES, x + i * 4, column, whole, k));
   }
-  return true;
+  for (let c: usize = 0; c < count; c += WIDTH) {
+    const to = out + c * k * 4;
+    for (let j: usize = 0; j < WIDTH; j += 4) {
+      const at = c + j;
+      const valid = at < count ? min<usize>(4, count - at) : 0;
+      const from = x + at * column;
+      for (let i: usize = valid === 4 ? lines : 0; i < k; i++) {
+        const v = valid === 4 && !turned ? v128.load(from + i * step) : loadSome(from + i * step, column, valid);
+        bad = madd<f32>(v, zero, bad);
+        v128.store(to + i * WIDTH_BYTES + j * 4, v);
+      }
+    }
+  }
+  return !v128.any_true(f32x4.ne(bad, zero));
 }
 
-/** The same of a matrix that lies along its rows or along its columns; one that does neither counts as not finite. */
-function isFiniteMatrix(x: usize, rows: usize, row: usize, columns: usize, column: usize): bool {
-  if (column === 4) return isFinite4(x, rows, row, columns);
-  return row === 4 && isFinite4(x, columns, column, rows);
+/** Sixteen steps, which lie side by side, of `count` columns; gives zeros times all of them. */
+function turnLines(out: usize, x: usize, column: usize, count: usize, k: usize): v128 {
+  const zero = f32x4.splat(0);
+  let bad = zero;
+  let other = zero;
+  const sliver = k * WIDTH_BYTES;
+  const x3: usize = 3 * column;
+  let last = out + WIDTH_BYTES;
+  for (const end = x + count * column; x < end; x += 4 * column) {
+    let from = x;
+    for (let to = out; to < out + 16 * WIDTH_BYTES; to += 4 * WIDTH_BYTES) {
+      const v0 = v128.load(from);
+      const v1 = v128.load(from + column);
+      const v2 = v128.load(from + 2 * column);
+      const v3 = v128.load(from + x3);
+      bad = madd<f32>(v0, zero, bad);
+      other = madd<f32>(v1, zero, other);
+      bad = madd<f32>(v2, zero, bad);
+      other = madd<f32>(v3, zero, other);
+      const low01 = v128.shuffle<f32>(v0, v1, 0, 4, 1, 5);
+      const high01 = v128.shuffle<f32>(v0, v1, 2, 6, 3, 7);
+      const low23 = v128.shuffle<f32>(v2, v3, 0, 4, 1, 5);
+      const high23 = v128.shuffle<f32>(v2, v3, 2, 6, 3, 7);
+      v128.store(to, v128.shuffle<f64>(low01, low23, 0, 2));
+      v128.store(to, v128.shuffle<f64>(low01, low23, 1, 3), WIDTH_BYTES);
+      v128.store(to, v128.shuffle<f64>(high01, high23, 0, 2), 2 * WIDTH_BYTES);
+      v128.store(to, v128.shuffle<f64>(high01, high23, 1, 3), 3 * WIDTH_BYTES);
+      from += 16;
+    }
+    out += 16;
+    if (out === last) {
+      out += sliver - WIDTH_BYTES;
+      last = out + WIDTH_BYTES;
+    }
+  }
+  return f32x4.add(bad, other);
 }
 
-/** Σ value·row over a list, of thirteen vectors. */
-function addRows(list: usize, end: usize, rows: usize, out: usize): void {
-  let c0 = f32x4.splat(0);
-  let c1 = c0;
-  let c2 = c0;
-  let c3 = c0;
-  let c4 = c0;
-  let c5 = c0;
-  let c6 = c0;
-  let c7 = c0;
-  let c8 = c0;
-  let c9 = c0;
-  let c10 = c0;
-  let c11 = c0;
-  let c12 = c0;
-  for (; list !== end; list += 4) {
+/** `count` elements, each `step` bytes behind the one before, and zeros. */
+function loadSome(x: usize, step: usize, count: usize): v128 {
+  if (count === 0) return f32x4.splat(0);
+  let v = v128.load32_zero(x);
+  if (count > 1) v = v128.load32_lane(x + step, v, 1);
+  if (count > 2) v = v128.load32_lane(x + 2 * step, v, 2);
+  if (count > 3) v = v128.load32_lane(x + 3 * step, v, 3);
+  return v;
+}
+
+/** out = from + Σ value·row over a list, of thirteen vectors. */
+function addRows(list: usize, end: usize, rows: usize, from: usize, out: usize): void {
+  let c0 = v128.load(from);
+  let c1 = v128.load(from, 16);
+  let c2 = v128.load(from, 32);
+  let c3 = v128.load(from, 48);
+  let c4 = v128.load(from, 64);
+  let c5 = v128.load(from, 80);
+  let c6 = v128.load(from, 96);
+  let c7 = v128.load(from, 112);
+  let c8 = v128.load(from, 128);
+  let c9 = v128.load(from, 144);
+  let c10 = v128.load(from, 160);
+  let c11 = v128.load(from, 176);
+  let c12 = v128.load(from, 192);
+  for (; list !== end; list += 8) {
     const row = rows + <usize>load<u32>(list);
-    const v = v128.load32_splat(list, VALUES);
+    const v = v128.load32_splat(list, 4);
     c0 = madd<f32>(v, v128.load(row), c0);
     c1 = madd<f32>(v, v128.load(row, 16), c1);
     if (rows === 0) break; // never: it ends the block, or V8 would load all thirteen before it computes (see tile.ts)
@@ -126,54 +196,60 @@ function addRows(list: usize, end: usize, rows: usize, out: usize): void {
   v128.store(out, c12, 192);
 }
 
-/** For each set of lanes the bytes that bring them to the front. */
-const FRONT: usize = memory.data<u32>([
-  0, 0, 0, 0, 0x03020100, 0, 0, 0, 0x07060504, 0, 0, 0, 0x03020100, 0x07060504, 0, 0, 0x0b0a0908, 0, 0, 0, 0x03020100,
-  0x0b0a0908, 0, 0, 0x07060504, 0x0b0a0908, 0, 0, 0x03020100, 0x07060504, 0x0b0a0908, 0, 0x0f0e0d0c, 0, 0, 0,
-  0x03020100, 0x0f0e0d0c, 0, 0, 0x07060504, 0x0f0e0d0c, 0, 0, 0x03020100, 0x07060504, 0x0f0e0d0c, 0, 0x0b0a0908,
-  0x0f0e0d0c, 0, 0, 0x03020100, 0x0b0a0908, 0x0f0e0d0c, 0, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0, 0x03020100,
-  0x07060504, 0x0b0a0908, 0x0f0e0d0c,
-]);
-
-/** Appends those of four elements that are not zero, without a branch: which they are is not to be foreseen. `places` are their rows. */
+/** For sixteen elements that lie side by side −1 in each byte whose element is not zero. */
 // @inline
-function append(list: usize, v: v128, places: v128): usize {
-  const lanes = i32x4.bitmask(f32x4.ne(v, f32x4.splat(0)));
-  const front = v128.load(FRONT + ((<usize>lanes) << 4));
-  v128.store(list, i8x16.swizzle(places, front));
-  v128.store(list, i8x16.swizzle(v, front), VALUES);
-  return list + ((<usize>popcnt(lanes)) << 2);
+function notZero16(x: usize): v128 {
+  const zero = f32x4.splat(0);
+  const low = i16x8.narrow_i32x4_s(f32x4.ne(v128.load(x), zero), f32x4.ne(v128.load(x, 16), zero));
+  const high = i16x8.narrow_i32x4_s(f32x4.ne(v128.load(x, 32), zero), f32x4.ne(v128.load(x, 48), zero));
+  return i8x16.narrow_i16x8_s(low, high);
 }
 
-/** The places of the first four rows, and from one four to the next. */
+/** Appends the places of a byte's ones, the lowest of which is at `first`, without a branch: which they are is not to be foreseen. */
 // @inline
-function firstPlaces(): v128 {
-  return i32x4(0, WIDTH_BYTES, 2 * WIDTH_BYTES, 3 * WIDTH_BYTES);
+function append(list: usize, byte: usize, first: v128): usize {
+  v128.store(list, i16x8.add(first, v128.load_ext<u8>(BITS + (byte << 3))));
+  return list + ((<usize>popcnt(<u32>byte)) << 1);
 }
 
-// @inline
-function nextPlaces(places: v128): v128 {
-  return i32x4.add(places, i32x4.splat(4 * WIDTH_BYTES));
-}
-
-/** `count` elements, each `step` bytes behind the one before, and zeros. */
-function loadSome(x: usize, step: usize, count: usize): v128 {
-  let v = v128.load32_zero(x);
-  if (count > 1) v = v128.load32_lane(x + step, v, 1);
-  if (count > 2) v = v128.load32_lane(x + 2 * step, v, 2);
-  if (count > 3) v = v128.load32_lane(x + 3 * step, v, 3);
-  return v;
-}
-
-/** The list of a row's elements other than zero; gives its end. */
-function listRow(x: usize, k: usize, list: usize): usize {
-  let places = firstPlaces();
-  const rest = k & 3;
-  for (const end = x + (k - rest) * 4; x < end; x += 16) {
-    list = append(list, v128.load(x), places);
-    places = nextPlaces(places);
+/** The places of a row's elements other than zero; gives their end. */
+function placesInRow(x: usize, k: usize, places: usize): usize {
+  const whole = k & ~15;
+  const eight = i16x8.splat(8);
+  let first = i16x8.splat(0);
+  for (const end = x + whole * 4; x < end; x += 64) {
+    const ones = <usize>i8x16.bitmask(notZero16(x));
+    places = append(places, ones & 255, first);
+    first = i16x8.add(first, eight);
+    places = append(places, ones >> 8, first);
+    first = i16x8.add(first, eight);
   }
-  return rest ? append(list, loadSome(x, 4, rest), places) : list;
+  return placesOneByOne(x, 4, whole, k, places);
+}
+
+/** Appends the places from `first` to `end` of elements that are not zero, one by one. */
+function placesOneByOne(x: usize, step: usize, first: usize, end: usize, places: usize): usize {
+  for (let i = first; i < end; i++, x += step) {
+    store<u16>(places, <u16>i);
+    places += load<f32>(x) !== 0 ? 2 : 0;
+  }
+  return places;
+}
+
+/** The list of places, whose elements are `step` bytes apart; gives its end. */
+function listPlaces(places: usize, end: usize, x: usize, step: usize, list: usize): usize {
+  store<u16>(end, 0);
+  const last = list + ((end - places) << 2);
+  for (; list < last; list += 16) {
+    const i = <usize>load<u16>(places);
+    const j = <usize>load<u16>(places, 2);
+    store<u32>(list, <u32>(i * WIDTH_BYTES));
+    store<f32>(list, load<f32>(x + i * step), 4);
+    store<u32>(list, <u32>(j * WIDTH_BYTES), 8);
+    store<f32>(list, load<f32>(x + j * step), 12);
+    places += 4;
+  }
+  return last;
 }
 
 /** Whether gemmSparseLeft may take the product. */
@@ -184,16 +260,16 @@ export function hasSparseLeft(
   a: usize,
   aRow: usize,
   aColumn: usize,
-  b: usize,
   bRow: usize,
   bColumn: usize,
 ): bool {
-  if (aColumn !== 4 || n < WIDTH || k < 64 || m < 8) return false;
-  return isSparse(a, m, aRow, k) && isFiniteMatrix(b, k, bRow, n, bColumn);
+  if (aColumn !== 4 || n < WIDTH || k < 64 || m < 8 || (bRow !== 4 && bColumn !== 4)) return false;
+  return isSparse(a, m, aRow, k);
 }
 
 /**
- * Rows of out (+)= rows of a·b over one block of k and of columns, strides in bytes. `scratch` holds a list, a row of outputs, and b packed in slivers of WIDTH columns.
+ * Rows of out (+)= rows of a·b over one block of k and of columns, strides in bytes; false, and nothing done, where b is not finite. `scratch` holds places, the lists' ends, the lists, rows of
+ * outputs, and b packed.
  */
 export function gemmSparseLeft(
   m: usize,
@@ -208,26 +284,37 @@ export function gemmSparseLeft(
   bColumn: usize,
   add: bool,
   scratch: usize,
-): void {
-  const ends = scratch;
-  const lists = ends + ROWS * 4;
+): bool {
+  const places = scratch;
+  const ends = places + PLACES_BYTES;
+  const lists = ends + (ROWS + 4) * 4;
   const sums = lists + ROWS * LIST_BYTES;
   const sumBytes = (n + WIDTH) * 4;
   const packed = sums + ROWS * sumBytes;
-  pack<f32>(packed, b, bColumn, bRow, n, k, WIDTH);
+  if (!packFinite(packed, b, bColumn, bRow, n, k)) return false;
   for (let i: usize = 0; i < m; i += ROWS) {
     const rows = min(ROWS, m - i);
-    for (let r: usize = 0; r < rows; r++) {
-      store<u32>(ends + r * 4, <u32>listRow(a + (i + r) * aRow, k, lists + r * LIST_BYTES));
-    }
-    for (let j: usize = 0; j < n; j += WIDTH) {
+    for (let k0: usize = 0; k0 < k; k0 += PANEL) {
+      const kb = min(PANEL, k - k0);
+      let list = lists;
       for (let r: usize = 0; r < rows; r++) {
-        const end = <usize>load<u32>(ends + r * 4);
-        addRows(lists + r * LIST_BYTES, end, packed + j * k * 4, sums + r * sumBytes + j * 4);
+        store<u32>(ends + r * 4, <u32>list);
+        const x = a + (i + r) * aRow + k0 * 4;
+        list = listPlaces(places, placesInRow(x, kb, places), x, 4, list);
+      }
+      store<u32>(ends + rows * 4, <u32>list);
+      for (let j: usize = 0; j < n; j += WIDTH) {
+        const sliver = packed + (j * k + k0 * WIDTH) * 4;
+        let to = sums + j * 4;
+        for (let r = ends; r < ends + rows * 4; r += 4) {
+          addRows(<usize>load<u32>(r), <usize>load<u32>(r, 4), sliver, k0 ? to : ZEROS, to);
+          to += sumBytes;
+        }
       }
     }
     for (let r: usize = 0; r < rows; r++) storeSums(out + (i + r) * outRow, sums + r * sumBytes, n, add);
   }
+  return true;
 }
 
 function storeSums(out: usize, sums: usize, n: usize, add: bool): void {
@@ -248,20 +335,19 @@ export function hasSparseRight(
   m: usize,
   n: usize,
   k: usize,
-  a: usize,
   aRow: usize,
   aColumn: usize,
   b: usize,
   bRow: usize,
   bColumn: usize,
 ): bool {
-  if (bColumn !== 4 || m < WIDTH || n < 64 || k < 8 || k > MOST_K) return false;
-  return isSparse(b, k, bRow, n) && isFiniteMatrix(a, m, aRow, k, aColumn);
+  if (bColumn !== 4 || m < WIDTH || n < 64 || k < 8 || k > MOST_K || (aRow !== 4 && aColumn !== 4)) return false;
+  return isSparse(b, k, bRow, n);
 }
 
 /**
- * out (+)= a·b, strides in bytes, a line of columns of b at a time: its lists, their sums over the rows of a, and these turned into columns of out. `scratch` holds the lists' ends, the lists, the
- * sums and a packed in slivers of WIDTH rows.
+ * out (+)= a·b, strides in bytes, a line of columns of b at a time: its lists, their sums over the rows of a, and these turned into columns of out. Gives how many rows are done: all, or those before
+ * some that are not finite. `scratch` holds which elements are not zero, places, the lists' ends, the lists, the sums and a packed.
  */
 export function gemmSparseRight(
   m: usize,
@@ -276,102 +362,101 @@ export function gemmSparseRight(
   bRow: usize,
   add: bool,
   scratch: usize,
-): void {
-  const ends = scratch;
-  const lists = ends + LINE * 4;
+): usize {
+  const ones = scratch;
+  const places = ones + (MOST_K / 8) * LINE;
+  const ends = places + PLACES_BYTES;
+  const lists = ends + (LINE + 4) * 4;
   const sums = lists + LINE * LIST_BYTES;
   const packed = sums + LINE * MOST_ROWS * 4;
   for (let i0: usize = 0; i0 < m; i0 += MOST_ROWS) {
     const rows = min(MOST_ROWS, m - i0);
-    pack<f32>(packed, a + i0 * aRow, aRow, aColumn, rows, k, WIDTH);
+    if (!packFinite(packed, a + i0 * aRow, aRow, aColumn, rows, k)) return i0;
     for (let j: usize = 0; j < n; j += LINE) {
       const columns = min(LINE, n - j);
-      listColumns(b + j * 4, bRow, columns, k, ends, lists);
+      listColumns(b + j * 4, bRow, columns, k, ones, places, ends, lists);
       for (let c: usize = 0; c < columns; c++) {
-        const list = lists + c * LIST_BYTES;
-        const end = <usize>load<u32>(ends + c * 4);
+        const list = <usize>load<u32>(ends + c * 4);
+        const end = <usize>load<u32>(ends + c * 4, 4);
         const to = sums + c * MOST_ROWS * 4;
-        for (let i: usize = 0; i < rows; i += WIDTH) addRows(list, end, packed + i * k * 4, to + i * 4);
+        for (let i: usize = 0; i < rows; i += WIDTH) addRows(list, end, packed + i * k * 4, ZEROS, to + i * 4);
       }
       storeColumns(out + i0 * outRow + j * 4, outRow, sums, rows, columns, add);
     }
   }
+  return m;
 }
 
-/** The lists of neighbouring columns, four at a time. */
-function listColumns(x: usize, row: usize, columns: usize, k: usize, ends: usize, lists: usize): void {
-  const whole = columns & ~3;
-  const rest = k & 3;
-  for (let c: usize = 0; c < whole; c += 4) {
-    let from = x + c * 4;
-    let list0 = lists + c * LIST_BYTES;
-    let list1 = list0 + LIST_BYTES;
-    let list2 = list1 + LIST_BYTES;
-    let list3 = list2 + LIST_BYTES;
-    let places = firstPlaces();
-    for (let i: usize = 0; i < k; i += 4) {
-      // Rows behind the last are zeros.
-      const some = i + 4 > k;
-      const x0 = v128.load(from);
-      const x1 = some && rest < 2 ? f32x4.splat(0) : v128.load(from + row);
-      const x2 = some && rest < 3 ? f32x4.splat(0) : v128.load(from + 2 * row);
-      const x3 = some ? f32x4.splat(0) : v128.load(from + 3 * row);
-      const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
-      const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
-      const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
-      const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-      list0 = append(list0, v128.shuffle<f64>(low01, low23, 0, 2), places);
-      list1 = append(list1, v128.shuffle<f64>(low01, low23, 1, 3), places);
-      list2 = append(list2, v128.shuffle<f64>(high01, high23, 0, 2), places);
-      list3 = append(list3, v128.shuffle<f64>(high01, high23, 1, 3), places);
-      places = nextPlaces(places);
-      from += 4 * row;
+/** The lists of neighbouring columns. Of a whole line `ones` gets a byte for each column and eight rows, whose bits say which of them are not zero. */
+function listColumns(
+  x: usize,
+  row: usize,
+  columns: usize,
+  k: usize,
+  ones: usize,
+  places: usize,
+  ends: usize,
+  list: usize,
+): void {
+  const whole = columns === LINE;
+  let last = ones;
+  if (whole) {
+    let from = x;
+    for (let i: usize = 0; i < k; i += 8) {
+      let bytes = i8x16.splat(0);
+      let bit = i8x16.splat(1);
+      for (let r = min<usize>(8, k - i); r > 0; r--) {
+        bytes = v128.or(bytes, v128.and(bit, notZero16(from)));
+        bit = i8x16.add(bit, bit);
+        from += row;
+      }
+      v128.store(last, bytes);
+      last += LINE;
     }
-    v128.store(ends + c * 4, i32x4(<i32>list0, <i32>list1, <i32>list2, <i32>list3));
   }
-  for (let c = whole; c < columns; c++) {
-    let list = lists + c * LIST_BYTES;
-    let places = firstPlaces();
-    for (let i: usize = 0; i < k; i += 4) {
-      list = append(list, loadSome(x + i * row + c * 4, row, min<usize>(4, k - i)), places);
-      places = nextPlaces(places);
-    }
+  for (let c: usize = 0; c < columns; c++, x += 4) {
     store<u32>(ends + c * 4, <u32>list);
+    let end = places;
+    if (whole) {
+      let first = i16x8.splat(0);
+      for (let at = ones + c; at < last; at += LINE) {
+        end = append(end, <usize>load<u8>(at), first);
+        first = i16x8.add(first, i16x8.splat(8));
+      }
+    } else end = placesOneByOne(x, row, 0, k, end);
+    list = listPlaces(places, end, x, row, list);
   }
+  store<u32>(ends + columns * 4, <u32>list);
 }
 
 /** Sums of columns, each MOST_ROWS apart, into the rows of out. */
 function storeColumns(out: usize, outRow: usize, sums: usize, rows: usize, columns: usize, add: bool): void {
-  const whole = columns === LINE ? rows & ~3 : 0;
-  let i: usize = 0;
-  for (; i < whole; i += 4) {
-    for (let c: usize = 0; c < LINE; c += 4) {
-      const from = sums + (c * MOST_ROWS + i) * 4;
+  const whole = columns === LINE && !add ? rows & ~3 : 0;
+  const out3: usize = 3 * outRow;
+  for (let i: usize = 0; i < whole; i += 4) {
+    let from = sums + i * 4;
+    for (const end = out + 64; out < end; out += 16) {
       const x0 = v128.load(from);
-      const x1 = v128.load(from + MOST_ROWS * 4);
-      const x2 = v128.load(from + 2 * MOST_ROWS * 4);
-      const x3 = v128.load(from + 3 * MOST_ROWS * 4);
+      const x1 = v128.load(from, MOST_ROWS * 4);
+      const x2 = v128.load(from, 2 * MOST_ROWS * 4);
+      const x3 = v128.load(from, 3 * MOST_ROWS * 4);
       const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
       const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
       const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
       const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
-      const to = out + i * outRow + c * 4;
-      storeVector(to, v128.shuffle<f64>(low01, low23, 0, 2), add);
-      storeVector(to + outRow, v128.shuffle<f64>(low01, low23, 1, 3), add);
-      storeVector(to + 2 * outRow, v128.shuffle<f64>(high01, high23, 0, 2), add);
-      storeVector(to + 3 * outRow, v128.shuffle<f64>(high01, high23, 1, 3), add);
+      v128.store(out, v128.shuffle<f64>(low01, low23, 0, 2));
+      v128.store(out + outRow, v128.shuffle<f64>(low01, low23, 1, 3));
+      v128.store(out + 2 * outRow, v128.shuffle<f64>(high01, high23, 0, 2));
+      v128.store(out + out3, v128.shuffle<f64>(high01, high23, 1, 3));
+      from += 4 * MOST_ROWS * 4;
     }
+    out += 4 * outRow - 64;
   }
-  for (; i < rows; i++) {
+  for (let i = whole; i < rows; i++, out += outRow) {
     for (let c: usize = 0; c < columns; c++) {
-      const to = out + i * outRow + c * 4;
+      const to = out + c * 4;
       const v = load<f32>(sums + (c * MOST_ROWS + i) * 4);
       store<f32>(to, add ? load<f32>(to) + v : v);
     }
   }
-}
-
-// @inline
-function storeVector(to: usize, v: v128, add: bool): void {
-  v128.store(to, add ? f32x4.add(v128.load(to), v) : v);
 }

@@ -61,6 +61,13 @@ describe("products with a matrix that is mostly zeros are the dense product's to
     const [c, d] = [randn([60, 32]), sparse(32, 128, 0.1)];
     c.select(1, 5).fill_(odd);
     expect(numbers(matmul(c, d))).toEqual(numbers(matmul(c, turned(d))));
+    // Rows or steps of the other matrix before the odd one are done already.
+    const [e, f] = [randn([160, 32]), randn([784, 60])];
+    e.select(0, 130).fill_(odd);
+    f.select(0, 600).fill_(odd);
+    expect(numbers(matmul(e, d))).toEqual(numbers(matmul(e, turned(d))));
+    const g = sparse(16, 784, 0.1);
+    expect(numbers(matmul(g, f))).toEqual(numbers(matmul(turned(g), f)));
     a.select(0, 3).fill_(odd);
     b.select(0, 77).fill_(1);
     expect(numbers(matmul(a, b))).toEqual(numbers(matmul(turned(a), b)));
