@@ -23,6 +23,19 @@ export interface DataLoaderOptions<Sample, Batch> {
   generator?: Generator;
 }
 
+/** A pass over the data: all its indices, and how many batches it has given. */
+interface Pass {
+  readonly order: ArrayLike<number>;
+  batches: number;
+}
+
+function indicesFrom(order: ArrayLike<number>, at: number, count: number): number[] {
+  const end = Math.min(at + count, order.length);
+  const indices: number[] = [];
+  for (let i = at; i < end; i++) indices.push(order[i]);
+  return indices;
+}
+
 /** What DataLoader.stateDict gives: where a pass is. */
 export interface LoaderState {
   /** batches that the pass has given */
@@ -53,10 +66,10 @@ export class DataLoader<Sample, Batch> implements AsyncIterable<Batch> {
   readonly #collate: (samples: Sample[]) => Batch;
   readonly #ownCollate: boolean;
   readonly #generator: Generator | undefined;
-  /** the pass that is under way: all its indices, and how many batches it has given */
-  #pass: { readonly order: readonly number[]; batches: number } | null = null;
+  /** the pass that is under way */
+  #pass: Pass | null = null;
   /** a pass to go on with, which loadStateDict gave */
-  #resumed: { readonly order: readonly number[]; batches: number } | null = null;
+  #resumed: Pass | null = null;
 
   constructor(
     readonly dataset: Dataset<Sample, Batch>,
@@ -81,13 +94,13 @@ export class DataLoader<Sample, Batch> implements AsyncIterable<Batch> {
   }
 
   /** The pass that loadStateDict gave, or a new one. */
-  private begin(): { readonly order: readonly number[]; batches: number } {
+  private begin(): Pass {
     const resumed = this.#resumed;
     this.#resumed = null;
     if (resumed) return resumed;
     // PyTorch's loader draws a seed for its workers before the sampler draws one, whether there are workers or not.
     (this.#generator ?? defaultGenerator).randomInt64();
-    return { order: [...this.sampler], batches: 0 };
+    return { order: this.sampler.pass?.() ?? [...this.sampler], batches: 0 };
   }
 
   /**
@@ -144,7 +157,7 @@ export class DataLoader<Sample, Batch> implements AsyncIterable<Batch> {
       for (let at = pass.batches * batchSize; at <= end; at += batchSize) {
         if (scope) closeScope(scope);
         scope = openScope("iteration");
-        const batch = await this.load(pass.order.slice(at, at + batchSize));
+        const batch = await this.load(indicesFrom(pass.order, at, batchSize));
         pass.batches++;
         yield batch;
       }

@@ -7,6 +7,8 @@ type Indices = globalThis.Generator<number, void, undefined>;
 export interface Sampler extends Iterable<number> {
   /** Number of indices that one pass gives. */
   readonly length: number;
+  /** All of a pass at once, for samplers that have it: a loader takes it rather than iterate. */
+  pass?(): ArrayLike<number>;
 }
 
 /**
@@ -45,9 +47,13 @@ export class RandomSampler implements Sampler {
     this.#generator = options.generator;
   }
 
-  *[Symbol.iterator](): Indices {
+  pass(): Uint32Array {
     const generator = this.#generator ?? new Generator(defaultGenerator.randomInt64());
-    yield* generator.randperm(this.length);
+    return generator.permutation(this.length);
+  }
+
+  *[Symbol.iterator](): Indices {
+    yield* this.pass();
   }
 }
 

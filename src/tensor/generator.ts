@@ -9,6 +9,9 @@ const STATE_BYTES = 5056;
 const TWO_32 = 2 ** 32;
 const f32 = Math.fround;
 
+/** Words drawn at once, for what takes many. */
+const words = new Int32Array(1024);
+
 /**
  * PyTorch's random generator for the CPU (`torch.Generator()`): MT19937 and PyTorch's own way from its words to
  * uniform, normal, integer and Bernoulli values, so that one seed gives PyTorch's numbers.
@@ -127,8 +130,12 @@ export class Generator {
     }
     if (single) {
       const width = f32(b - a);
-      // The product of two floats is exact in double, so the store rounds once, as the fused multiply-add does.
-      for (let i = 0; i < out.length; i++) out[i] = this.uniform32() * width + a;
+      for (let at = 0; at < out.length; at += words.length) {
+        const some = Math.min(words.length, out.length - at);
+        this.engine.drawMany(words, some);
+        // As uniform32. The product of two floats is exact in double, so the store rounds once, as the fused multiply-add does.
+        for (let i = 0; i < some; i++) out[at + i] = (words[i] & 0xffffff) * 2 ** -24 * width + a;
+      }
     } else {
       const width = b - a;
       for (let i = 0; i < out.length; i++) out[i] = fma64(this.uniform64(), width, a);
@@ -202,15 +209,27 @@ export class Generator {
    * @throws ArgumentError if n is no whole number from 0 to 2³² − 1
    */
   randperm(n: number): number[] {
+    return Array.from(this.permutation(n));
+  }
+
+  /** @internal what randperm gives, in a typed array */
+  permutation(n: number): Uint32Array {
     if (!Number.isInteger(n) || n < 0 || n >= TWO_32) {
       throw new ArgumentError(`randperm expects n to be a whole number >= 0 (got ${n})`, "pass the number of elements");
     }
-    const order = Array.from({ length: n }, (_, i) => i);
-    for (let i = 0; i < n - 1; i++) {
-      const j = i + (this.random32() % (n - i));
-      const value = order[i];
-      order[i] = order[j];
-      order[j] = value;
+    const order = new Uint32Array(n);
+    for (let i = 0; i < n; i++) order[i] = i;
+    for (let at = 0; at < n - 1; at += words.length) {
+      const some = Math.min(words.length, n - 1 - at);
+      this.engine.drawMany(words, some);
+      for (let k = 0; k < some; k++) {
+        const i = at + k;
+        // Unsigned on both sides, so that it is the machine's division, not that of doubles.
+        const j = i + ((words[k] >>> 0) % ((n - i) >>> 0));
+        const value = order[i];
+        order[i] = order[j];
+        order[j] = value;
+      }
     }
     return order;
   }

@@ -113,7 +113,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
 export function randperm(n: number, options: RandomOptions = {}): Tensor {
   const { dtype = "int64", generator = defaultGenerator } = options;
   if (!Number.isInteger(n) || n < 0) throw new ArgumentError(`n must be greater or equal to 0, got ${n}`);
-  const order = generator.randperm(n);
+  const order = generator.permutation(n);
   const out = allocate([n], dtype, options.requiresGrad);
   const view = viewHeap(kernelDType(dtype, "randperm"), out.pointer, n);
   if (view instanceof BigInt64Array) for (let i = 0; i < n; i++) view[i] = BigInt(order[i]);

@@ -92,6 +92,17 @@ it("draws a hundred thousand normal floats to the bit", () => {
   expect(sha256(out)).toBe("0c3633444fc8a6485e1c7db8730a82adbfd8fb96865499589a850f1f744b076e");
 });
 
+it("draws the same words at once as one by one, wherever the state is renewed", () => {
+  const [together, single] = [new Generator(3), new Generator(3)];
+  for (const count of [1, 5, 617, 1, 624, 623, 3000, 0, 2]) {
+    const out = new Float32Array(count);
+    together.fillUniform(out);
+    expect([...out]).toEqual(Array.from({ length: count }, () => single.uniform32()));
+    expect(together.random32()).toBe(single.random32());
+  }
+  expect(together.getState()).toEqual(single.getState());
+});
+
 it("keeps the seed and starts anew from it", () => {
   const generator = new Generator();
   expect(generator.initialSeed()).toBe(67280421310721n);

@@ -13,6 +13,8 @@ import {
   zeros,
 } from "evenkeel";
 import { afterEach, describe, expect, it } from "vitest";
+import { Heap } from "../../src/kernels/heap.ts";
+import { Generator } from "../../src/tensor/generator.ts";
 import { closeScope, leaveScope, openScope } from "../../src/tensor/memory.ts";
 
 const count = () => memoryUsage().tensors;
@@ -154,6 +156,45 @@ describe("tidy", () => {
     expect(count()).toBe(before + 1);
     w.releaseGrad();
   });
+});
+
+describe("the heap's blocks", () => {
+  it("are aligned, of the size asked for or up to an eighth more, and lie apart", () => {
+    const heap = new Heap();
+    const generator = new Generator(0);
+    const blocks: [pointer: number, bytes: number][] = [];
+    for (let i = 0; i < 600; i++) {
+      const bytes = Math.floor(2 ** (generator.uniform64() * 18));
+      const before = heap.usage().used;
+      const pointer = heap.alloc(bytes);
+      const taken = heap.usage().used - before;
+      expect(pointer % 64).toBe(0);
+      expect(taken).toBeGreaterThanOrEqual(bytes);
+      expect(taken).toBeLessThanOrEqual(Math.max((bytes * 9) / 8, bytes + 63, 64));
+      blocks.push([pointer, bytes]);
+      if (i % 3 === 2) {
+        const [[freed]] = blocks.splice(generator.random32() % blocks.length, 1);
+        heap.free(freed);
+        expect(() => heap.free(freed)).toThrow("not the address of a block in use");
+      }
+    }
+    blocks.sort((a, b) => a[0] - b[0]);
+    for (let i = 1; i < blocks.length; i++) {
+      expect(blocks[i - 1][0] + blocks[i - 1][1]).toBeLessThanOrEqual(blocks[i][0]);
+    }
+    expect(heap.usage().blocks).toBe(blocks.length);
+    for (const [pointer] of blocks) heap.free(pointer);
+    expect(heap.usage()).toMatchObject({ used: 0, blocks: 0 });
+  });
+
+  it.each([2 ** 32 - 1, 2 ** 32, 2 ** 32 + 100, 2 ** 34, 2 ** 50])(
+    "are refused where %i bytes are asked for",
+    (bytes) => {
+      const heap = new Heap();
+      expect(() => heap.alloc(bytes)).toThrow(OutOfMemoryError);
+      expect(heap.usage().blocks).toBe(0);
+    },
+  );
 });
 
 describe("the limit", () => {
