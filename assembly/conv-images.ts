@@ -1,9 +1,21 @@
 /*
  * Convolution in float32 of many small images: vectors are neither positions nor channels but images, eight side by side. Rows of two, four or seven outputs fill no vector of their own, and
- * a stride puts their inputs apart; turned so that a pixel of eight images is 32 neighbouring bytes, any position of any image is a whole vector, and a table says which pixels an output meets.
+ * a stride puts their inputs apart; turned so that a pixel of eight images is 32 neighbouring bytes, any position of any image is a whole vector, and a table says which pixels an output meets. Those
+ * outside the image are left out, so borders cost nothing: of the products of 2 × 2 outputs of 4 × 4 pixels with padding 25 of 36 are left.
  *
  * The gradient of the input is a convolution of the output's gradient for each phase of the stride: all phases are done while the images lie so.
  */
+import { fewImages, fewImagesScratch } from "./conv-few-images";
+import {
+  firstRow,
+  imageTile,
+  packSlivers,
+  paddedRows,
+  rowsOf,
+  sliverBytes,
+  tilesOf,
+  weightsAt,
+} from "./conv-image-tile";
 import {
   BATCH,
   CHANNELS,
@@ -14,11 +26,10 @@ import {
   IN_IMAGE,
   IN_WIDTH,
   OUT_COLUMN,
+  OUT_FIRST,
   OUT_IMAGE,
   OUT_PLANE,
   OUT_ROW,
-  packWeights,
-  ROWS,
   STRIDE_HEIGHT,
   STRIDE_WIDTH,
   TAP_BYTES,
@@ -26,72 +37,103 @@ import {
   TAPS,
 } from "./conv-taps";
 import { turn } from "./conv-turn";
-import { TALL_ROWS, TILE_BYTES, TILE_ROWS, tableTile, tallRows, tiledRows } from "./tile";
+import { TILE_BYTES } from "./tile";
 
-/** Where in a plane of outputs the first of the phase is. */
-const OUT_FIRST: usize = 68;
 /** Images side by side. */
 const IMAGES: usize = 8;
 /** Scratch begins with a bias of zeros. */
 const TURNED_AT: usize = 64;
+/** A position: its table and how many entries that has, and where its inputs and its outputs are. */
+const POSITION_BYTES: usize = 16;
 
-/** Steps of a phase's sums, and entries of its table. */
-function steps(p: usize): usize {
-  return get(p, CHANNELS) * get(p, TAPS);
+function positions(p: usize): usize {
+  return get(p, GRID_HEIGHT) * get(p, GRID_WIDTH);
 }
 
-function entries(p: usize): usize {
-  return get(p, GRID_HEIGHT) * get(p, GRID_WIDTH) * steps(p);
+/** Bytes of a phase's positions and, at most, their tables. */
+function tableBytes(p: usize): usize {
+  return positions(p) * (POSITION_BYTES + get(p, CHANNELS) * get(p, TAPS) * 8);
 }
 
-/** Bytes of the packed weights of all phases, of which argument blocks of `bytes` bytes lie one behind the other. */
-export function convImagesWeightsBytes(p: usize, phases: usize, bytes: usize): usize {
-  let sum: usize = 0;
-  for (let i: usize = 0; i < phases; i++, p += bytes) sum += steps(p);
-  return tiledRows(get(p - bytes, ROWS)) * sum * 4;
+function turnedBytes(p: usize): usize {
+  return (get(p, IN_IMAGE) + paddedRows(p) * get(p, OUT_PLANE)) * TILE_BYTES;
 }
 
-/** Bytes of scratch: zeros, eight images and their outputs, and the tables. */
+/** Bytes of the packed weights. */
+export function convImagesWeightsBytes(p: usize): usize {
+  return tilesOf(p) * sliverBytes(p);
+}
+
+/** Bytes of scratch: zeros, eight images and their outputs, and the tables of all phases, of which argument blocks of `bytes` bytes lie one behind the other. */
 export function convImagesScratch(p: usize, phases: usize, bytes: usize): usize {
-  const images = get(p, IN_IMAGE) + 1 + tiledRows(get(p, ROWS)) * get(p, OUT_PLANE);
   let tables: usize = 0;
-  for (let i: usize = 0; i < phases; i++, p += bytes) tables += entries(p);
-  return TURNED_AT + images * TILE_BYTES + tables * 4;
+  for (let i: usize = 0; i < phases; i++) tables += tableBytes(p + i * bytes);
+  return TURNED_AT + max(turnedBytes(p) + tables, fewImagesScratch(p, phases, bytes));
 }
 
-export function convImagesPack(p: usize, phases: usize, bytes: usize, weights: usize, w: usize): void {
-  for (let i: usize = 0; i < phases; i++, p += bytes) {
-    packWeights<f32>(weights, p, w, get(p, CHANNELS), p + TAP_TABLE, get(p, TAPS));
-    weights += tiledRows(get(p, ROWS)) * steps(p) * 4;
+export function convImagesPack(p: usize, weights: usize, w: usize): void {
+  packSlivers(p, weights, w);
+}
+
+/** Whether outputs in rows h and h − 1, or for columns, are inside and outside the image with the same taps. */
+function sameTaps(p: usize, h: usize, stride: usize, offset: usize, size: usize): bool {
+  const now = <i32>(h * stride);
+  const before = now - <i32>stride;
+  for (let tap = p + TAP_TABLE; tap < p + TAP_TABLE + get(p, TAPS) * TAP_BYTES; tap += TAP_BYTES) {
+    const at = load<i32>(tap + offset);
+    if (<u32>(now + at) < <u32>size !== <u32>(before + at) < <u32>size) return false;
   }
+  return true;
 }
 
-/** Where each position of a phase finds its inputs: channel by channel, and in each tap by tap; behind the last pixel are zeros. */
-function fillTable(p: usize, table: usize): usize {
+/** The table of one position; returns its end. */
+function fillTable(p: usize, table: usize, h: i32, w: i32): usize {
   const height = load<i32>(p + IN_HEIGHT);
   const width = load<i32>(p + IN_WIDTH);
-  const taps = get(p, TAPS);
-  const zeros = get(p, IN_IMAGE) * TILE_BYTES;
-  const plane = get(p, IN_HEIGHT) * get(p, IN_WIDTH) * TILE_BYTES;
-  const bytes = steps(p) * 4;
-  for (let h: usize = 0; h < get(p, GRID_HEIGHT); h++) {
-    for (let w: usize = 0; w < get(p, GRID_WIDTH); w++) {
-      for (let t: usize = 0; t < taps; t++) {
-        const tap = p + TAP_TABLE + t * TAP_BYTES;
-        const row = <i32>(h * get(p, STRIDE_HEIGHT)) + load<i32>(tap);
-        const column = <i32>(w * get(p, STRIDE_WIDTH)) + load<i32>(tap, 4);
-        const inside = <u32>row < <u32>height && <u32>column < <u32>width;
-        let from = inside ? <usize>(row * width + column) * TILE_BYTES : zeros;
-        const step = inside ? plane : 0;
-        for (let at = table + t * 4; at < table + bytes; at += taps * 4) {
-          store<usize>(at, from);
-          from += step;
-        }
-      }
-      table += bytes;
+  const end = p + TAP_TABLE + get(p, TAPS) * TAP_BYTES;
+  for (let c: usize = 0; c < get(p, CHANNELS); c++) {
+    for (let tap = p + TAP_TABLE; tap < end; tap += TAP_BYTES) {
+      const row = load<i32>(tap);
+      const column = load<i32>(tap, 4);
+      if (<u32>(h + row) >= <u32>height || <u32>(w + column) >= <u32>width) continue;
+      store<usize>(table, weightsAt(p, c, get(tap, 8)));
+      store<i32>(table, ((<i32>c * height + row) * width + column) * <i32>TILE_BYTES, 4);
+      table += 8;
     }
   }
   return table;
+}
+
+/** All positions of a phase. Those that meet the image with the same taps as their neighbours share a table. */
+function fillPositions(p: usize, list: usize): void {
+  const gridWidth = get(p, GRID_WIDTH);
+  let free = list + positions(p) * POSITION_BYTES;
+  for (let h: usize = 0; h < get(p, GRID_HEIGHT); h++) {
+    const top = h * get(p, STRIDE_HEIGHT);
+    const above = h > 0 && sameTaps(p, h, get(p, STRIDE_HEIGHT), 0, get(p, IN_HEIGHT));
+    for (let w: usize = 0; w < gridWidth; w++) {
+      const left = w * get(p, STRIDE_WIDTH);
+      const twin = above
+        ? list - gridWidth * POSITION_BYTES
+        : w > 0 && sameTaps(p, w, get(p, STRIDE_WIDTH), 4, get(p, IN_WIDTH))
+          ? list - POSITION_BYTES
+          : 0;
+      let table = free;
+      let count: usize = 0;
+      if (twin) {
+        table = load<usize>(twin);
+        count = load<usize>(twin, 4);
+      } else {
+        free = fillTable(p, table, <i32>top, <i32>left);
+        count = (free - table) / 8;
+      }
+      store<usize>(list, table);
+      store<usize>(list, count, 4);
+      store<usize>(list, (top * get(p, IN_WIDTH) + left) * TILE_BYTES, 8);
+      store<usize>(list, (get(p, OUT_FIRST) + h * get(p, OUT_ROW) + w * get(p, OUT_COLUMN)) * TILE_BYTES, 12);
+      list += POSITION_BYTES;
+    }
+  }
 }
 
 /** `count` images of `size` pixels, pixel by pixel. */
@@ -130,23 +172,18 @@ function scatterImages(out: usize, turned: usize, size: usize, count: usize): vo
 }
 
 /** One phase of eight images. */
-function convolve(p: usize, out: usize, turned: usize, weights: usize, bias: usize, zeros: usize, table: usize): void {
-  const rows = get(p, ROWS);
-  const tall = tallRows(rows);
-  const k = steps(p);
+function convolve(p: usize, out: usize, turned: usize, weights: usize, bias: usize, zeros: usize, list: usize): void {
   const plane = get(p, OUT_PLANE) * TILE_BYTES;
-  let high: usize = 0;
-  for (let i: usize = 0; i < rows; i += high) {
-    high = i < tall ? TALL_ROWS : TILE_ROWS;
-    const a = weights + i * k * 4;
-    const offset = bias ? bias + i * 4 : zeros;
-    let meets = table;
-    for (let h: usize = 0; h < get(p, GRID_HEIGHT); h++) {
-      for (let w: usize = 0; w < get(p, GRID_WIDTH); w++) {
-        const place = get(p, OUT_FIRST) + h * get(p, OUT_ROW) + w * get(p, OUT_COLUMN);
-        tableTile(high, k, a, turned, meets, offset, out + i * plane + place * TILE_BYTES, plane, false);
-        meets += k * 4;
-      }
+  const end = list + positions(p) * POSITION_BYTES;
+  for (let i: usize = 0; i < tilesOf(p); i++) {
+    const first = firstRow(p, i);
+    const high = rowsOf(p, i);
+    const a = weights + i * sliverBytes(p);
+    const offset = bias ? bias + first * 4 : zeros;
+    const to = out + first * plane;
+    for (let at = list; at < end; at += POSITION_BYTES) {
+      const k = load<usize>(at, 4);
+      imageTile(high, k, load<usize>(at), a, turned + load<usize>(at, 8), offset, to + load<usize>(at, 12), plane);
     }
   }
 }
@@ -168,24 +205,29 @@ export function convImagesF32(
   scratch: usize,
 ): void {
   const size = get(p, IN_IMAGE);
+  const batch = get(p, BATCH);
   const turned = scratch + TURNED_AT;
-  const done = turned + (size + 1) * TILE_BYTES;
-  const tables = done + tiledRows(get(p, ROWS)) * get(p, OUT_PLANE) * TILE_BYTES;
+  const done = turned + size * TILE_BYTES;
+  const lists = scratch + TURNED_AT + turnedBytes(p);
   memory.fill(scratch, 0, TURNED_AT);
-  memory.fill(turned + size * TILE_BYTES, 0, TILE_BYTES);
-  let end = tables;
-  for (let i: usize = 0; i < phases; i++) end = fillTable(p + i * bytes, end);
-  for (let n = first * IMAGES; n < min((first + total) * IMAGES, get(p, BATCH)); n += IMAGES) {
-    const count = min(IMAGES, get(p, BATCH) - n);
-    gatherImages(turned, x + n * size * 4, size, count);
-    let a = weights;
-    let table = tables;
+  let ready = false;
+  for (let n = first * IMAGES; n < min((first + total) * IMAGES, batch); n += IMAGES) {
+    const count = min(IMAGES, batch - n);
+    const from = x + n * size * 4;
+    const to = out + n * get(p, OUT_IMAGE) * 4;
+    if (count <= IMAGES / 2) {
+      fewImages(p, phases, bytes, to, from, weights, bias, scratch, count, turned);
+      continue;
+    }
+    let list = lists;
+    gatherImages(turned, from, size, count);
     for (let i: usize = 0; i < phases; i++) {
       const phase = p + i * bytes;
-      convolve(phase, done, turned, a, bias, scratch, table);
-      a += tiledRows(get(phase, ROWS)) * steps(phase) * 4;
-      table += entries(phase) * 4;
+      if (!ready) fillPositions(phase, list);
+      convolve(phase, done, turned, weights, bias, scratch, list);
+      list += tableBytes(phase);
     }
-    scatterImages(out + n * get(p, OUT_IMAGE) * 4, done, get(p, OUT_IMAGE), count);
+    ready = true;
+    scatterImages(to, done, get(p, OUT_IMAGE), count);
   }
 }

@@ -22,6 +22,9 @@ export const OUT_ROW: usize = 52;
 export const OUT_COLUMN: usize = 56;
 export const W_LANE: usize = 60;
 export const W_CHANNEL: usize = 64;
+/** Where in a plane of outputs the first of a phase is, and taps of the whole kernel, of which a phase meets some: for conv-images.ts. */
+export const OUT_FIRST: usize = 68;
+export const KERNEL_SIZE: usize = 72;
 /** The taps: row, column and place in w of each. */
 export const TAP_TABLE: usize = 128;
 export const TAP_BYTES: usize = 12;

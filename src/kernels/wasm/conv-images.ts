@@ -8,8 +8,8 @@ import { ARGUMENT_BYTES, ARGUMENTS } from "./module.ts";
 /** What assembly/conv-images.ts exports; argument blocks of `phases` phases, each of `bytes` bytes, lie at `p`. */
 export interface ConvImagesExports {
   convImagesScratch(p: Pointer, phases: number, bytes: number): number;
-  convImagesWeightsBytes(p: Pointer, phases: number, bytes: number): number;
-  convImagesPack(p: Pointer, phases: number, bytes: number, weights: Pointer, w: Pointer): void;
+  convImagesWeightsBytes(p: Pointer): number;
+  convImagesPack(p: Pointer, weights: Pointer, w: Pointer): void;
   convImagesF32(
     p: Pointer,
     phases: number,
@@ -36,9 +36,9 @@ interface Plan {
 /** Geometry and taps of a phase. */
 type PhaseParts = readonly [geometry: readonly number[], taps: readonly Tap[]];
 
-/** Images that share a vector pair; with fewer, half of every vector would be idle. */
+/** Images that share a vector pair; up to four share it with other positions, one alone is better done along its rows. */
 const IMAGES = 8;
-const LEAST_IMAGES = 3;
+const LEAST_IMAGES = 2;
 /** Rows of outputs longer than this fill vectors well enough by themselves. */
 const MOST_WIDTH = 7;
 /** Elements of an image, and steps of a sum: eight images of 4096 are 128 KiB, and a sum in one go stays as exact as elsewhere. */
@@ -54,9 +54,9 @@ export function imageConvolutions(wasm: ConvImagesExports, heap: Heap) {
     const { phases, bytes, rows } = plan;
     heap.i32.set(plan.blocks, ARGUMENTS / 4);
     const scratch = heap.alloc(wasm.convImagesScratch(ARGUMENTS, phases, bytes));
-    const weights = heap.alloc(wasm.convImagesWeightsBytes(ARGUMENTS, phases, bytes));
+    const weights = heap.alloc(wasm.convImagesWeightsBytes(ARGUMENTS));
     const offsets = bias && heap.alloc(4 * rows + 16);
-    wasm.convImagesPack(ARGUMENTS, phases, bytes, weights, w);
+    wasm.convImagesPack(ARGUMENTS, weights, w);
     if (bias !== 0) {
       heap.f32.fill(0, offsets / 4, offsets / 4 + rows + 4);
       heap.f32.copyWithin(offsets / 4, bias / 4, bias / 4 + rows);
@@ -107,7 +107,7 @@ function planForward(s: Conv2dShape): Plan {
   const geometry = [
     ...[s.batch, s.inChannels, s.inHeight, s.inWidth, s.inChannels * inPlane],
     ...[s.outChannels, s.outHeight, s.outWidth, s.strideHeight, s.strideWidth, size],
-    ...[s.outChannels * outPlane, outPlane, s.outWidth, 1, s.inChannels * size, size, 0],
+    ...[s.outChannels * outPlane, outPlane, s.outWidth, 1, s.inChannels * size, size, 0, size],
   ];
   return plan([[geometry, kernelTaps(s)]]);
 }
@@ -124,7 +124,7 @@ function planInputGrad(s: Conv2dShape): Plan {
         ...[s.batch, s.outChannels, s.outHeight, s.outWidth, s.outChannels * outPlane],
         ...[s.inChannels, down.count, across.count, 1, 1, taps.length],
         ...[s.inChannels * inPlane, inPlane, s.strideHeight * s.inWidth, s.strideWidth, size, s.inChannels * size],
-        down.first * s.inWidth + across.first,
+        ...[down.first * s.inWidth + across.first, size],
       ];
       return [geometry, taps];
     }),
