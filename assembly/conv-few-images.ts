@@ -152,19 +152,37 @@ function scatterTile(
 ): void {
   const plane = get(p, OUT_PLANE) * 4;
   const image = get(p, OUT_IMAGE) * 4;
-  for (let j: usize = 0; j < some; j++) {
-    const h = (q + j) / get(p, GRID_WIDTH);
-    const w = q + j - h * get(p, GRID_WIDTH);
-    let to = out + (get(p, OUT_FIRST) + h * get(p, OUT_ROW) + w * get(p, OUT_COLUMN)) * 4;
-    let from = tile + j * together * 4;
-    for (let r: usize = 0; r < high; r++) {
-      store<f32>(to, load<f32>(from));
-      if (count > 1) store<f32>(to + image, load<f32>(from, 4));
-      if (count > 2) store<f32>(to + 2 * image, load<f32>(from, 8));
-      if (count > 3) store<f32>(to + 3 * image, load<f32>(from, 12));
-      to += plane;
-      from += TILE_BYTES;
+  const gridWidth = get(p, GRID_WIDTH);
+  const column = get(p, OUT_COLUMN) * 4;
+  const h = q / gridWidth;
+  let left = gridWidth - (q - h * gridWidth);
+  let begin = out + (get(p, OUT_FIRST) + h * get(p, OUT_ROW)) * 4 + (gridWidth - left) * column;
+  for (; some > 0; some--) {
+    let to = begin;
+    let from = tile;
+    const end = tile + high * TILE_BYTES;
+    if (count === 2) {
+      for (; from < end; from += TILE_BYTES, to += plane) {
+        store<f32>(to, load<f32>(from));
+        store<f32>(to + image, load<f32>(from, 4));
+      }
+    } else if (count === MOST) {
+      for (; from < end; from += TILE_BYTES, to += plane) {
+        store<f32>(to, load<f32>(from));
+        store<f32>(to + image, load<f32>(from, 4));
+        store<f32>(to + 2 * image, load<f32>(from, 8));
+        store<f32>(to + 3 * image, load<f32>(from, 12));
+      }
+    } else {
+      for (; from < end; from += TILE_BYTES, to += plane) {
+        for (let i: usize = 0; i < count; i++) store<f32>(to + i * image, load<f32>(from + i * 4));
+      }
     }
+    tile += together * 4;
+    begin += column;
+    if (--left > 0) continue;
+    left = gridWidth;
+    begin += get(p, OUT_ROW) * 4 - gridWidth * column;
   }
 }
 

@@ -106,17 +106,18 @@ function multiply<Rows>(k: usize, table: usize, a: usize, b: usize, bias: usize,
       let v = v128.load_splat<f32>(w);
       c00 = madd<f32>(v, b0, c00);
       c01 = madd<f32>(v, b1, c01);
+      if (six && b === 0) break; // never
       v = v128.load_splat<f32>(w, 4);
       c10 = madd<f32>(v, b0, c10);
       c11 = madd<f32>(v, b1, c11);
-      if (five && a === 0) break; // never
+      if (five && !six && a === 0) break; // never
       v = v128.load_splat<f32>(w, 8);
       c20 = madd<f32>(v, b0, c20);
       c21 = madd<f32>(v, b1, c21);
+      if (six && a === 0) break; // never
       v = v128.load_splat<f32>(w, 12);
       c30 = madd<f32>(v, b0, c30);
       c31 = madd<f32>(v, b1, c31);
-      if (six && a === 0) break; // never
       if (five) {
         v = v128.load_splat<f32>(w, 16);
         c40 = madd<f32>(v, b0, c40);

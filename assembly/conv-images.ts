@@ -136,20 +136,20 @@ function fillPositions(p: usize, list: usize): void {
   }
 }
 
-/** `count` images of `size` pixels, pixel by pixel. */
+/** `count` images of `size` pixels, five to eight, pixel by pixel; lanes behind the last image are zeros. */
 function gatherImages(turned: usize, x: usize, size: usize, count: usize): void {
   const image = size * 4;
+  const half = x + 4 * image;
   const whole = size & ~3;
-  for (let i: usize = 0; i < IMAGES; i += 4) {
-    // Lanes behind the last image are zeros.
-    const some = i + 4 <= count;
-    for (let e: usize = 0; e < whole && some; e += 4) {
-      turn(turned + e * TILE_BYTES + i * 4, TILE_BYTES, x + i * image + e * 4, image);
-    }
-    for (let e = some ? whole : 0; e < size; e++) {
-      for (let j = i; j < i + 4; j++) {
-        store<f32>(turned + e * TILE_BYTES + j * 4, j < count ? load<f32>(x + j * image + e * 4) : 0);
-      }
+  const all = count === IMAGES;
+  for (let e: usize = 0; e < whole; e += 4) {
+    const to = turned + e * TILE_BYTES;
+    turn(to, TILE_BYTES, x + e * 4, image);
+    if (all) turn(to + 16, TILE_BYTES, half + e * 4, image);
+  }
+  for (let e = all ? whole : 0; e < size; e++) {
+    for (let i: usize = e < whole ? 4 : 0; i < IMAGES; i++) {
+      store<f32>(turned + e * TILE_BYTES + i * 4, i < count ? load<f32>(x + i * image + e * 4) : 0);
     }
   }
 }
@@ -157,16 +157,17 @@ function gatherImages(turned: usize, x: usize, size: usize, count: usize): void 
 /** The outputs of `count` images, image by image. */
 function scatterImages(out: usize, turned: usize, size: usize, count: usize): void {
   const image = size * 4;
+  const half = out + 4 * image;
   const whole = size & ~3;
-  for (let i: usize = 0; i < count; i += 4) {
-    const some = i + 4 <= count;
-    for (let e: usize = 0; e < whole && some; e += 4) {
-      turn(out + i * image + e * 4, image, turned + e * TILE_BYTES + i * 4, TILE_BYTES);
-    }
-    for (let e = some ? whole : 0; e < size; e++) {
-      for (let j = i; j < min(i + 4, count); j++) {
-        store<f32>(out + j * image + e * 4, load<f32>(turned + e * TILE_BYTES + j * 4));
-      }
+  const all = count === IMAGES;
+  for (let e: usize = 0; e < whole; e += 4) {
+    const from = turned + e * TILE_BYTES;
+    turn(out + e * 4, image, from, TILE_BYTES);
+    if (all) turn(half + e * 4, image, from + 16, TILE_BYTES);
+  }
+  for (let e = all ? whole : 0; e < size; e++) {
+    for (let i: usize = e < whole ? 4 : 0; i < count; i++) {
+      store<f32>(out + i * image + e * 4, load<f32>(turned + e * TILE_BYTES + i * 4));
     }
   }
 }

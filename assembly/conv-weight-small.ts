@@ -135,17 +135,18 @@ function sumTile<Rows>(k: usize, table: usize, x: usize, g: usize, out: usize, r
     let v = v128.load_splat<f32>(a);
     c00 = madd<f32>(v, b0, c00);
     c01 = madd<f32>(v, b1, c01);
+    if (six && x === 0) break; // never
     v = v128.load_splat<f32>(a, 4);
     c10 = madd<f32>(v, b0, c10);
     c11 = madd<f32>(v, b1, c11);
-    if (five && x === 0) break; // never
+    if (five && !six && g === 0) break; // never
     v = v128.load_splat<f32>(a, 8);
     c20 = madd<f32>(v, b0, c20);
     c21 = madd<f32>(v, b1, c21);
+    if (six && g === 0) break; // never
     v = v128.load_splat<f32>(a, 12);
     c30 = madd<f32>(v, b0, c30);
     c31 = madd<f32>(v, b1, c31);
-    if (six && x === 0) break; // never
     if (five) {
       v = v128.load_splat<f32>(a, 16);
       c40 = madd<f32>(v, b0, c40);

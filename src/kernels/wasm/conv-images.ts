@@ -39,8 +39,9 @@ type PhaseParts = readonly [geometry: readonly number[], taps: readonly Tap[]];
 /** Images that share a vector pair; up to four share it with other positions, one alone is better done along its rows. */
 const IMAGES = 8;
 const LEAST_IMAGES = 2;
-/** Rows of outputs longer than this fill vectors well enough by themselves. */
+/** Rows of outputs longer than this fill vectors well enough by themselves, those of two images already if they are longer than four. */
 const MOST_WIDTH = 7;
+const MOST_WIDTH_OF_TWO = 4;
 /** Elements of an image, and steps of a sum: eight images of 4096 are 128 KiB, and a sum in one go stays as exact as elsewhere. */
 const MOST_ELEMENTS = 4096;
 const MOST_STEPS = 1152;
@@ -77,6 +78,7 @@ export function imageConvolutions(wasm: ConvImagesExports, heap: Heap) {
       const size = s.kernelHeight * s.kernelWidth;
       if (dtype !== "float32" || s.strideWidth !== 2 || s.groups !== 1 || size === 1) return false;
       if (s.batch < LEAST_IMAGES || s.outWidth > MOST_WIDTH || s.inWidth > 2 * MOST_WIDTH) return false;
+      if (s.batch === 2 && s.outWidth > MOST_WIDTH_OF_TWO) return false;
       if (s.outWidth >= WINOGRAD_WIDTH && s.inChannels * s.outChannels > MOST_PAIRS) return false;
       const elements = Math.max(s.inChannels * s.inHeight * s.inWidth, s.outChannels * s.outHeight * s.outWidth);
       if (elements > MOST_ELEMENTS || Math.max(s.inChannels, s.outChannels) * size > MOST_STEPS) return false;
