@@ -1,11 +1,11 @@
 /* The inner tile of conv-images.ts, and its weights: see tile.ts for the branches that are never taken. */
 import { CHANNELS, get, KERNEL_SIZE, ROWS, W_CHANNEL, W_LANE } from "./conv-taps";
 import { turnRows } from "./conv-turn";
-import { madd } from "./tile";
+import { madd, TALL_ROWS, TILE_ROWS } from "./tile";
 
 /** Rows of the lowest and of the highest tile. */
-export const LOWEST: usize = 4;
-export const HIGHEST: usize = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
+export const LOWEST: usize = TILE_ROWS;
+export const HIGHEST: usize = TALL_ROWS;
 /** Bytes from step to step of a tile's weights, however many rows it has, so that one table serves all. */
 const PITCH: usize = HIGHEST * 4;
 
@@ -18,7 +18,7 @@ export function tilesOf(p: usize): usize {
   return (paddedRows(p) + HIGHEST - 1) / HIGHEST;
 }
 
-/** The first row of tile number i, and how many it has: four to six, the last tile repeats rows of the one before it. */
+/** The first row of tile number i, and how many it has: four or five, the last tile repeats rows of the one before it. */
 export function firstRow(p: usize, i: usize): usize {
   const rows = paddedRows(p);
   const tiles = tilesOf(p);
@@ -76,26 +76,22 @@ export function packSlivers(p: usize, weights: usize, w: usize): void {
 }
 
 /* The rows of a tile as types, which are known when it is compiled. */
-type Four = u8;
-type Five = u16;
-type Six = u32;
+type Four = u32;
+type Five = u64;
 
 function multiply<Rows>(k: usize, table: usize, a: usize, b: usize, bias: usize, out: usize, row: usize): void {
   const five = sizeof<Rows>() > sizeof<Four>();
-  const six = sizeof<Rows>() > sizeof<Five>();
   const zero = i64x2.splat(0);
   let c00 = v128.load32_splat(bias);
   let c10 = v128.load32_splat(bias, 4);
   let c20 = v128.load32_splat(bias, 8);
   let c30 = v128.load32_splat(bias, 12);
   let c40 = five ? v128.load32_splat(bias, 16) : zero;
-  let c50 = six ? v128.load32_splat(bias, 20) : zero;
   let c01 = c00;
   let c11 = c10;
   let c21 = c20;
   let c31 = c30;
   let c41 = c40;
-  let c51 = c50;
   const end = table + k * 8;
   if (k)
     while (true) {
@@ -106,15 +102,13 @@ function multiply<Rows>(k: usize, table: usize, a: usize, b: usize, bias: usize,
       let v = v128.load_splat<f32>(w);
       c00 = madd<f32>(v, b0, c00);
       c01 = madd<f32>(v, b1, c01);
-      if (six && b === 0) break; // never
       v = v128.load_splat<f32>(w, 4);
       c10 = madd<f32>(v, b0, c10);
       c11 = madd<f32>(v, b1, c11);
-      if (five && !six && a === 0) break; // never
+      if (five && a === 0) break; // never
       v = v128.load_splat<f32>(w, 8);
       c20 = madd<f32>(v, b0, c20);
       c21 = madd<f32>(v, b1, c21);
-      if (six && a === 0) break; // never
       v = v128.load_splat<f32>(w, 12);
       c30 = madd<f32>(v, b0, c30);
       c31 = madd<f32>(v, b1, c31);
@@ -122,11 +116,6 @@ function multiply<Rows>(k: usize, table: usize, a: usize, b: usize, bias: usize,
         v = v128.load_splat<f32>(w, 16);
         c40 = madd<f32>(v, b0, c40);
         c41 = madd<f32>(v, b1, c41);
-      }
-      if (six) {
-        v = v128.load_splat<f32>(w, 20);
-        c50 = madd<f32>(v, b0, c50);
-        c51 = madd<f32>(v, b1, c51);
       }
       table += 8;
       if (table === end) break;
@@ -147,11 +136,6 @@ function multiply<Rows>(k: usize, table: usize, a: usize, b: usize, bias: usize,
     v128.store(out, c40);
     v128.store(out, c41, 16);
   }
-  if (six) {
-    out += row;
-    v128.store(out, c50);
-    v128.store(out, c51, 16);
-  }
 }
 
 /** out (`high` rows × 8) = bias + a·b over k entries of the table, each of which says where the weights and the inputs of a step are. */
@@ -165,7 +149,6 @@ export function imageTile(
   out: usize,
   row: usize,
 ): void {
-  if (ASC_FEATURE_RELAXED_SIMD && high === 6) multiply<Six>(k, table, a, b, bias, out, row);
-  else if (ASC_FEATURE_RELAXED_SIMD && high === 5) multiply<Five>(k, table, a, b, bias, out, row);
+  if (high > LOWEST) multiply<Five>(k, table, a, b, bias, out, row);
   else multiply<Four>(k, table, a, b, bias, out, row);
 }

@@ -41,6 +41,8 @@ import { TILE_BYTES } from "./tile";
 
 /** Images side by side. */
 const IMAGES: usize = 8;
+/** Inputs of eight images that stay in the first cache while all rows of the weights pass; others meet them row by row of outputs. */
+const CACHED_BYTES: usize = 16384;
 /** Scratch begins with a bias of zeros. */
 const TURNED_AT: usize = 64;
 /** A position: its table and how many entries that has, and where its inputs and its outputs are. */
@@ -176,15 +178,19 @@ function scatterImages(out: usize, turned: usize, size: usize, count: usize): vo
 function convolve(p: usize, out: usize, turned: usize, weights: usize, bias: usize, zeros: usize, list: usize): void {
   const plane = get(p, OUT_PLANE) * TILE_BYTES;
   const end = list + positions(p) * POSITION_BYTES;
-  for (let i: usize = 0; i < tilesOf(p); i++) {
-    const first = firstRow(p, i);
-    const high = rowsOf(p, i);
-    const a = weights + i * sliverBytes(p);
-    const offset = bias ? bias + first * 4 : zeros;
-    const to = out + first * plane;
-    for (let at = list; at < end; at += POSITION_BYTES) {
-      const k = load<usize>(at, 4);
-      imageTile(high, k, load<usize>(at), a, turned + load<usize>(at, 8), offset, to + load<usize>(at, 12), plane);
+  const large = get(p, IN_IMAGE) * TILE_BYTES > CACHED_BYTES;
+  const block = (large ? get(p, GRID_WIDTH) : positions(p)) * POSITION_BYTES;
+  for (; list < end; list += block) {
+    for (let i: usize = 0; i < tilesOf(p); i++) {
+      const first = firstRow(p, i);
+      const high = rowsOf(p, i);
+      const a = weights + i * sliverBytes(p);
+      const offset = bias ? bias + first * 4 : zeros;
+      const to = out + first * plane;
+      for (let at = list; at < list + block; at += POSITION_BYTES) {
+        const k = load<usize>(at, 4);
+        imageTile(high, k, load<usize>(at), a, turned + load<usize>(at, 8), offset, to + load<usize>(at, 12), plane);
+      }
     }
   }
 }
