@@ -171,6 +171,24 @@ function rmspropBy<Op, Place, T>(
   }
 }
 
+/** Whole vectors without momentum or weight decay: p − lr·g. */
+function descend<T>(bytes: usize, param: usize, grad: usize, minusLr: T): void {
+  const op = changetype<Fused>(0);
+  const step = v128.splat<T>(minusLr);
+  const ahead = grad - param;
+  const end = param + bytes;
+  for (const four = param + (bytes & ~63); param < four; param += 64) {
+    const g = param + ahead;
+    v128.store(param, op.fma<T>(v128.load(g), step, v128.load(param)));
+    v128.store(param, op.fma<T>(v128.load(g, 16), step, v128.load(param, 16)), 16);
+    v128.store(param, op.fma<T>(v128.load(g, 32), step, v128.load(param, 32)), 32);
+    v128.store(param, op.fma<T>(v128.load(g, 48), step, v128.load(param, 48)), 48);
+  }
+  for (; param < end; param += 16) {
+    v128.store(param, op.fma<T>(v128.load(param + ahead), step, v128.load(param)));
+  }
+}
+
 /** `buffer` may be 0 when momentum is 0. `fused` says that relaxed_madd rounds once. */
 export function sgd<T>(
   n: usize,
@@ -190,20 +208,24 @@ export function sgd<T>(
   let from: usize = 0;
   if (ASC_FEATURE_RELAXED_SIMD && fused) {
     from = bytes & ~15;
-    sgdBy<Fused, Whole, T>(
-      0,
-      from,
-      param,
-      grad,
-      buffer,
-      lr,
-      momentum,
-      dampening,
-      weightDecay,
-      nesterov,
-      maximize,
-      first,
-    );
+    const plain = momentum === 0 && weightDecay === 0;
+    if (plain) descend<T>(from, param, grad, <T>(maximize ? lr : -lr));
+    else {
+      sgdBy<Fused, Whole, T>(
+        0,
+        from,
+        param,
+        grad,
+        buffer,
+        lr,
+        momentum,
+        dampening,
+        weightDecay,
+        nesterov,
+        maximize,
+        first,
+      );
+    }
   }
   sgdBy<Exact, Part, T>(
     from,

@@ -1,7 +1,7 @@
 import type { Tensor } from "../tensor/tensor.ts";
 import { DataError } from "../util/errors.ts";
 import { checkIndex, type Dataset } from "./dataset.ts";
-import { gatherRows } from "./rows.ts";
+import { gatherPixels, gatherRows } from "./rows.ts";
 
 /** How images become network input. */
 export interface ImageOptions {
@@ -68,12 +68,9 @@ export class ImageDataset implements Dataset<[Tensor, Tensor], [Tensor, Tensor]>
     for (const index of indices) checkIndex(index, this.length);
     const { mean, std, flat } = this.#options;
     const { height, width } = this;
-    const bytes = gatherRows(this.images, indices);
-    let pixels = bytes.float().div_(255);
-    bytes.dispose();
+    const pixels = gatherPixels(this.images, indices, flat ? [height * width] : [1, height, width]);
     if (mean !== 0) pixels.sub_(mean);
     if (std !== 1) pixels.div_(std);
-    pixels = pixels.reshape(flat ? [indices.length, height * width] : [indices.length, 1, height, width]);
     const labels = gatherRows(this.labels, indices);
     return [pixels, labels.long()];
   }

@@ -178,6 +178,8 @@ export interface IndexKernels {
     count: number,
     inner: number,
   ): number;
+  /** out[j, i] = x[index[j], i] / 255 of uint8 [size, inner], in float32 */
+  selectPixels(out: Pointer, x: Pointer, index: Pointer, size: number, count: number, inner: number): number;
   /** out[o, index[j], i] += x[o, j, i] */
   indexAdd(
     dtype: DType,

@@ -47,6 +47,21 @@ describe.skipIf(isReference)(`indexing, ${tested.simd}`, () => {
     }
   });
 
+  it("bytes of images as pixels, to the bit", () => {
+    const inner = 301;
+    const x = put(
+      "uint8",
+      Array.from({ length: 3 * inner }, (_, i) => i % 256),
+    );
+    const index = put("int64", [2, 0, 0, 1]);
+    const [actual, expected] = runBoth("float32", 4 * inner, (k, out) => {
+      expect(k.selectPixels(out, x, index, 3, 4, inner)).toBe(-1);
+    });
+    expect(actual).toEqual(expected);
+    expect(expected.slice(inner, inner + 256)).toEqual(Array.from({ length: 256 }, (_, i) => Math.fround(i / 255)));
+    runBoth("float32", 4, (k, out) => expect(k.selectPixels(out, x, index, 2, 4, 1)).toBe(0), noise(4));
+  });
+
   it.each([-1, 5, 2 ** 40])("finds the index %d out of range", (wrong) => {
     const x = put("float32", noise(100));
     for (const op of ["gather", "indexSelect", "scatterAdd", "indexAdd"] as const) {

@@ -142,6 +142,16 @@ export const indexKernels: IndexKernels = {
   gather: take(true),
   scatterAdd: give(true),
   indexSelect: take(false),
+  selectPixels(out, x, index, size, count, inner) {
+    const at = position("int64", index);
+    const wrong = firstOutOfRange(at, count, size);
+    if (wrong >= 0) return wrong;
+    const [pixels, bytes, to] = [heap.f32, heap.u8, position("float32", out)];
+    eachIndexed(at, false, 1, size, count, inner, (indexed, other) => {
+      pixels[to + other] = bytes[x + indexed] / 255;
+    });
+    return -1;
+  },
   indexAdd: give(false),
   nll,
   nllGrad,

@@ -46,6 +46,7 @@ type NllGrad = (
 export interface IndexExports {
   gather: Move;
   indexSelect: Move;
+  selectPixels: IndexKernels["selectPixels"];
   scatterAddF32: Add;
   scatterAddF64: Add;
   indexAddF32: Add;
@@ -65,6 +66,10 @@ export function indexKernels(wasm: IndexExports, reference: IndexKernels): Index
 
     indexSelect(dtype, out, x, index, outer, size, count, inner) {
       return wasm.indexSelect(ITEM_BYTES[dtype], out, x, index, outer, size, count, inner);
+    },
+
+    selectPixels(out, x, index, size, count, inner) {
+      return wasm.selectPixels(out, x, index, size, count, inner);
     },
 
     scatterAdd(dtype, out, x, index, outer, size, count, inner) {
