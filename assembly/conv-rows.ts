@@ -24,6 +24,7 @@ import {
   TAP_TABLE,
   TAPS,
 } from "./conv-taps";
+import { splitRow } from "./conv-turn";
 import { copyRow, set, zeroRow } from "./geometry";
 import { storePart } from "./scratch";
 import { storeRow, TALL_ROWS, TILE_BYTES, TILE_ROWS, tableTile, tallRows, tiledRows, wovenTile } from "./tile";
@@ -129,26 +130,6 @@ function fillTable(p: usize, table: usize, first: usize, taps: usize, plane: usi
     }
   }
   return table;
-}
-
-/** Every second input of a row: those from x on go to `even`, those between to `odd`. */
-function splitRow(even: usize, odd: usize, x: usize, count: usize): void {
-  const pairs = count & ~7;
-  for (let i: usize = 0; i < pairs; i += 8) {
-    const v = v128.load(x);
-    const w = v128.load(x, 16);
-    v128.store(even, v128.shuffle<f32>(v, w, 0, 2, 4, 6));
-    v128.store(odd, v128.shuffle<f32>(v, w, 1, 3, 5, 7));
-    x += 32;
-    even += 16;
-    odd += 16;
-  }
-  for (let i = pairs; i < count; i++) {
-    store<f32>(i & 1 ? odd : even, load<f32>(x));
-    if (i & 1) odd += 4;
-    else even += 4;
-    x += 4;
-  }
 }
 
 /** Copies what outputs from row `top` of the grid on see of some channels. What is left and right of the image in the copy is 0 already. */

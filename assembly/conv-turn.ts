@@ -1,3 +1,5 @@
+/* What convolutions of small images share: pixels, channels and columns in another order. */
+
 /** Four vectors of float32 the other way round: `to` is written in steps of toStep bytes, `from` read in steps of fromStep. */
 export function turn(to: usize, toStep: usize, from: usize, fromStep: usize): void {
   const x0 = v128.load(from);
@@ -28,5 +30,25 @@ export function turnRows(to: usize, toStep: usize, from: usize, row: usize, coun
     store<f32>(to, load<f32>(from + 3 * row), 12);
     to += toStep;
     from += 4;
+  }
+}
+
+/** Every second input of a row: those from x on go to `even`, those between to `odd`. */
+export function splitRow(even: usize, odd: usize, x: usize, count: usize): void {
+  const pairs = count & ~7;
+  for (let i: usize = 0; i < pairs; i += 8) {
+    const v = v128.load(x);
+    const w = v128.load(x, 16);
+    v128.store(even, v128.shuffle<f32>(v, w, 0, 2, 4, 6));
+    v128.store(odd, v128.shuffle<f32>(v, w, 1, 3, 5, 7));
+    x += 32;
+    even += 16;
+    odd += 16;
+  }
+  for (let i = pairs; i < count; i++) {
+    store<f32>(i & 1 ? odd : even, load<f32>(x));
+    if (i & 1) odd += 4;
+    else even += 4;
+    x += 4;
   }
 }

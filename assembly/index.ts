@@ -1,5 +1,6 @@
 export * from "./conv";
 export * from "./conv-images";
+export * from "./conv-one";
 export * from "./conv-rows";
 export * from "./conv-weight";
 export * from "./conv-weight-small";

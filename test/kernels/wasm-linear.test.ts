@@ -95,6 +95,13 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
       ...{ kernelHeight: 2, kernelWidth: 5, dilationHeight: 4, paddingHeight: 1, paddingWidth: 3 },
     },
   ],
+  ...[0, 1, 2].map((padding): [string, Partial<Conv2dShape>] => [
+    `stride 2, one channel, padding ${2 - padding} × ${padding}`,
+    {
+      ...{ inChannels: 1, outChannels: 4 + 4 * padding, inHeight: 9 + padding, inWidth: 19 - padding },
+      ...{ strideHeight: 2, strideWidth: 2, paddingHeight: 2 - padding, paddingWidth: padding },
+    },
+  ]),
   [
     "stride 2, images of one column",
     {

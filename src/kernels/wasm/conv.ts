@@ -3,6 +3,7 @@ import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 import { geometryOf, MOST_TAPS, phases, TAPS_AT, type Tap } from "./conv-geometry.ts";
 import { type ConvImagesExports, imageConvolutions } from "./conv-images.ts";
+import { type ConvOneExports, oneChannelConvolutions } from "./conv-one.ts";
 import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
 import { type ConvWeightSmallExports, smallWeightGradients } from "./conv-weight-small.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
@@ -40,6 +41,7 @@ export interface ConvExports
   extends WinogradExports,
     DepthwiseExports,
     ConvImagesExports,
+    ConvOneExports,
     ConvRowsExports,
     ConvWeightSmallExports,
     PolyphaseExports,
@@ -101,6 +103,7 @@ export function convKernels(
   const polyphase = polyphaseConvolutions(wasm, heap);
   const depthwise = depthwiseConvolutions(wasm, heap);
   const images = imageConvolutions(wasm, heap);
+  const oneChannel = oneChannelConvolutions(wasm, heap);
   const rows = rowConvolutions(wasm, heap);
   const small = smallWeightGradients(wasm, heap, smallImageGroups);
 
@@ -253,6 +256,7 @@ export function convKernels(
       if (isDepthwise(shape)) return depthwise.conv2d(dtype, shape, out, x, w, bias);
       if (winograd.suits(dtype, shape, "forward")) return winograd.forward(shape, out, x, w, bias);
       if (images.suits(dtype, shape)) return images.forward(shape, out, x, w, bias);
+      if (oneChannel.suits(dtype, shape)) return oneChannel.forward(shape, out, x, w, bias);
       if (polyphase.suits(dtype, shape)) return polyphase.forward(shape, out, x, w, bias);
       if (rows.suits(dtype, shape)) return rows.forward(shape, out, x, w, bias);
       const s = isPointwise(shape) ? asRow(shape) : shape;

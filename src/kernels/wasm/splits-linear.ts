@@ -82,6 +82,18 @@ const convImages: Split = {
   },
 };
 
+/** By images. */
+const convOne: Split = {
+  items: 6,
+  work: (args) => (9 * field(args, 32)) / MADDS,
+  grain: () => 4,
+  scratch: 7,
+  scratchBytes: ([p], kernels) => kernels.convOneScratch(p) as number,
+  steps(_args, steps) {
+    steps[5] = 1;
+  },
+};
+
 /** By rows of outputs, in the bands of which the input is copied; a phase of a stride that no tap meets only writes zeros. */
 const convRows: Split = {
   items: 6,
@@ -233,6 +245,7 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   convF32: conv,
   convF64: conv,
   convImagesF32: convImages,
+  convOneF32: convOne,
   convRowsF32: convRows,
   convBiasF32: convBias(4),
   convBiasF64: convBias(8),
