@@ -229,6 +229,21 @@ export function touch(
   }
 }
 
+/** Bytes of rows of tiles that are whole images side by side, otherwise 0. */
+export function imageBytes(p: usize, rows: usize, isOutput: bool): usize {
+  const image = get(p, isOutput ? OUT_IMAGE : IN_IMAGE);
+  const size = isOutput
+    ? get(p, OUT_CHANNELS) * get(p, OUT_HEIGHT) * get(p, OUT_WIDTH)
+    : get(p, CHANNELS) * get(p, IN_HEIGHT) * get(p, IN_WIDTH);
+  const perImage = tilesDown(p);
+  return image === size && rows % perImage === 0 ? (rows / perImage) * image * 4 : 0;
+}
+
+/** Bytes to touch between two of so many products. */
+export function share(bytes: usize, products: usize): usize {
+  return padded((bytes + products - 1) / products, 64);
+}
+
 /** Transforms the input of tile row `down` of an image; `to` is where the first tile goes, and blocks of channels lie `block` bytes apart. */
 export function transformInput(
   p: usize,

@@ -3,19 +3,7 @@
  * is a product [tiles × channels]·[channels × output channels] of its own; its sums are transformed back into tiles of 4×4 outputs. Rows of tiles are done a block at a time,
  * so that all of it stays in the second cache. The gradient of the input is the same with the weights turned round.
  */
-import {
-  BATCH,
-  CHANNELS,
-  get,
-  IN_HEIGHT,
-  IN_IMAGE,
-  IN_WIDTH,
-  OUT_CHANNELS,
-  OUT_HEIGHT,
-  OUT_IMAGE,
-  OUT_WIDTH,
-  padded,
-} from "./geometry";
+import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
 import { loadPart, storePart } from "./scratch";
 import { TILE_BYTES } from "./tile";
 import { multiplyTiles } from "./winograd-product";
@@ -25,6 +13,7 @@ import {
   B,
   B2,
   bandBytes,
+  imageBytes,
   OVER_0,
   OVER_A,
   OVER_B,
@@ -33,6 +22,7 @@ import {
   placeBytes,
   SIDE,
   scale,
+  share,
   TILE_STEP,
   tilesAcross,
   tilesDown,
@@ -291,21 +281,6 @@ function writeRow(p: usize, image: usize, from: usize, block: usize, down: usize
     const sums = from + (k / 16) * block + (k % 16) * 4;
     writeTiles(image + k * plane + down * SIDE * row, plane, row, count, rows, width, sums, offset, temporary);
   }
-}
-
-/** Bytes of rows of tiles that are whole images side by side, otherwise 0. */
-function imageBytes(p: usize, rows: usize, isOutput: bool): usize {
-  const image = get(p, isOutput ? OUT_IMAGE : IN_IMAGE);
-  const size = isOutput
-    ? get(p, OUT_CHANNELS) * get(p, OUT_HEIGHT) * get(p, OUT_WIDTH)
-    : get(p, CHANNELS) * get(p, IN_HEIGHT) * get(p, IN_WIDTH);
-  const perImage = tilesDown(p);
-  return image === size && rows % perImage === 0 ? (rows / perImage) * image * 4 : 0;
-}
-
-/** Bytes to touch between two of so many products. */
-function share(bytes: usize, products: usize): usize {
-  return padded((bytes + products - 1) / products, 64);
 }
 
 /** Rows number `first` to first + total of the batch's rows of tiles; `u` are the transformed weights, and `scratch` has winogradScratch bytes. */
