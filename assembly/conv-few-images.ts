@@ -1,7 +1,16 @@
 /*
  * The last images of conv-images.ts, when they are four at most: eight lanes are then four images at two positions, or two at four, whose inputs are copied side by side from images with zeros around them.
  */
-import { firstRow, HIGHEST, imageTile, rowsOf, sliverBytes, tilesOf, weightsAt } from "./conv-image-tile";
+import {
+  firstRow,
+  HIGHEST,
+  imageTiles,
+  POSITION_BYTES,
+  rowsOf,
+  sliverBytes,
+  tilesOf,
+  weightsAt,
+} from "./conv-image-tile";
 import {
   CHANNELS,
   GRID_HEIGHT,
@@ -61,7 +70,7 @@ export function fewImagesScratch(p: usize, phases: usize, bytes: usize): usize {
   const images = get(p, CHANNELS) * extent(p, phases, bytes, 0) * extent(p, phases, bytes, 4) * MOST * 4;
   let steps: usize = 0;
   for (let i: usize = 0; i < phases; i++) steps = max(steps, get(p, CHANNELS) * get(p + i * bytes, TAPS));
-  return images + steps * (TILE_BYTES + 12) + HIGHEST * TILE_BYTES;
+  return images + steps * (TILE_BYTES + 12) + POSITION_BYTES + HIGHEST * TILE_BYTES;
 }
 
 /** Rows of `count` images, of which `together`, two or four, are turned side by side, with zeros around. */
@@ -186,7 +195,7 @@ function scatterTile(
   }
 }
 
-/** The convolution of `count` images, four at most, with all phases; `scratch` has fewImagesScratch bytes and `zeros` 32 bytes of zeros. */
+/** The convolution of `count` images, four at most, with all phases; `scratch` has fewImagesScratch bytes and `bias` 32 bytes a row. */
 export function fewImages(
   p: usize,
   phases: usize,
@@ -195,7 +204,6 @@ export function fewImages(
   x: usize,
   weights: usize,
   bias: usize,
-  zeros: usize,
   count: usize,
   scratch: usize,
 ): void {
@@ -217,6 +225,11 @@ export function fewImages(
     const k = get(p, CHANNELS) * taps;
     const table = panel + k * TILE_BYTES;
     const places = table + k * 8;
+    const list = places + k * 4;
+    store<usize>(list, table);
+    store<usize>(list, k, 4);
+    store<usize>(list, 0, 8);
+    store<usize>(list, 0, 12);
     let step: usize = 0;
     for (let c: usize = 0; c < get(p, CHANNELS); c++) {
       for (let t: usize = 0; t < taps; t++) {
@@ -240,7 +253,9 @@ export function fewImages(
       for (let r: usize = 0; r < tilesOf(p); r++) {
         const at = firstRow(p, r);
         const high = rowsOf(p, r);
-        imageTile(high, k, table, weights + r * sliverBytes(p), panel, bias ? bias + at * 4 : zeros, tile, TILE_BYTES);
+        const a = weights + r * sliverBytes(p);
+        const even = get(p, CHANNELS) % 2 === 0;
+        imageTiles(high, even, list, list + POSITION_BYTES, a, panel, bias + at * TILE_BYTES, tile, TILE_BYTES);
         scatterTile(
           p,
           tile,

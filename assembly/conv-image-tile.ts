@@ -1,7 +1,10 @@
 /* The inner tile of conv-images.ts, and its weights: see tile.ts for the branches that are never taken. */
 import { CHANNELS, get, KERNEL_SIZE, ROWS, W_CHANNEL, W_LANE } from "./conv-taps";
 import { turnRows } from "./conv-turn";
-import { madd, TALL_ROWS, TILE_ROWS } from "./tile";
+import { madd, TALL_ROWS, TILE_BYTES, TILE_ROWS } from "./tile";
+
+/** A position: its table and how many entries that has, and where its inputs and its outputs are. */
+export const POSITION_BYTES: usize = 16;
 
 /** Rows of the lowest and of the highest tile. */
 export const LOWEST: usize = TILE_ROWS;
@@ -75,80 +78,144 @@ export function packSlivers(p: usize, weights: usize, w: usize): void {
   }
 }
 
-/* The rows of a tile as types, which are known when it is compiled. */
+/* The rows of a tile and the steps at once as types, which are known when it is compiled. */
 type Four = u32;
 type Five = u64;
+type Once = u8;
+type Twice = u16;
 
-function multiply<Rows>(k: usize, table: usize, a: usize, b: usize, bias: usize, out: usize, row: usize): void {
-  const five = sizeof<Rows>() > sizeof<Four>();
-  const zero = i64x2.splat(0);
-  let c00 = v128.load32_splat(bias);
-  let c10 = v128.load32_splat(bias, 4);
-  let c20 = v128.load32_splat(bias, 8);
-  let c30 = v128.load32_splat(bias, 12);
-  let c40 = five ? v128.load32_splat(bias, 16) : zero;
-  let c01 = c00;
-  let c11 = c10;
-  let c21 = c20;
-  let c31 = c30;
-  let c41 = c40;
-  const end = table + k * 8;
-  if (k)
-    while (true) {
-      const from = b + load<usize>(table, 4);
-      const w = a + load<usize>(table);
-      const b0 = v128.load(from);
-      const b1 = v128.load(from, 16);
-      let v = v128.load_splat<f32>(w);
-      c00 = madd<f32>(v, b0, c00);
-      c01 = madd<f32>(v, b1, c01);
-      v = v128.load_splat<f32>(w, 4);
-      c10 = madd<f32>(v, b0, c10);
-      c11 = madd<f32>(v, b1, c11);
-      if (five && a === 0) break; // never
-      v = v128.load_splat<f32>(w, 8);
-      c20 = madd<f32>(v, b0, c20);
-      c21 = madd<f32>(v, b1, c21);
-      v = v128.load_splat<f32>(w, 12);
-      c30 = madd<f32>(v, b0, c30);
-      c31 = madd<f32>(v, b1, c31);
-      if (five) {
-        v = v128.load_splat<f32>(w, 16);
-        c40 = madd<f32>(v, b0, c40);
-        c41 = madd<f32>(v, b1, c41);
-      }
-      table += 8;
-      if (table === end) break;
-    }
-  v128.store(out, c00);
-  v128.store(out, c01, 16);
-  out += row;
-  v128.store(out, c10);
-  v128.store(out, c11, 16);
-  out += row;
-  v128.store(out, c20);
-  v128.store(out, c21, 16);
-  out += row;
-  v128.store(out, c30);
-  v128.store(out, c31, 16);
-  if (five) {
-    out += row;
-    v128.store(out, c40);
-    v128.store(out, c41, 16);
-  }
-}
-
-/** out (`high` rows × 8) = bias + a·b over k entries of the table, each of which says where the weights and the inputs of a step are. */
-export function imageTile(
-  high: usize,
-  k: usize,
-  table: usize,
+function multiply<Rows, Steps>(
+  list: usize,
+  end: usize,
   a: usize,
-  b: usize,
+  turned: usize,
   bias: usize,
   out: usize,
   row: usize,
 ): void {
-  if (high > LOWEST) multiply<Five>(k, table, a, b, bias, out, row);
-  else multiply<Four>(k, table, a, b, bias, out, row);
+  const five = sizeof<Rows>() > sizeof<Four>();
+  const twice = sizeof<Steps>() > sizeof<Once>();
+  const zero = i64x2.splat(0);
+  for (; list < end; list += POSITION_BYTES) {
+    let table = load<usize>(list);
+    const last = table + load<usize>(list, 4) * 8;
+    const b = turned + load<usize>(list, 8);
+    let c00 = v128.load(bias);
+    let c01 = v128.load(bias, 16);
+    let c10 = v128.load(bias, 32);
+    let c11 = v128.load(bias, 48);
+    let c20 = v128.load(bias, 64);
+    let c21 = v128.load(bias, 80);
+    let c30 = v128.load(bias, 96);
+    let c31 = v128.load(bias, 112);
+    let c40 = five ? v128.load(bias, 128) : zero;
+    let c41 = five ? v128.load(bias, 144) : zero;
+    let from: usize;
+    let w: usize;
+    let v: v128;
+    let b0: v128;
+    let b1: v128;
+    if (table !== last)
+      while (true) {
+        from = b + load<usize>(table, 4);
+        w = a + load<usize>(table);
+        b0 = v128.load(from);
+        b1 = v128.load(from, 16);
+        v = v128.load_splat<f32>(w);
+        c00 = madd<f32>(v, b0, c00);
+        c01 = madd<f32>(v, b1, c01);
+        v = v128.load_splat<f32>(w, 4);
+        c10 = madd<f32>(v, b0, c10);
+        c11 = madd<f32>(v, b1, c11);
+        if (five && a === 0) break; // never
+        v = v128.load_splat<f32>(w, 8);
+        c20 = madd<f32>(v, b0, c20);
+        c21 = madd<f32>(v, b1, c21);
+        v = v128.load_splat<f32>(w, 12);
+        c30 = madd<f32>(v, b0, c30);
+        c31 = madd<f32>(v, b1, c31);
+        if (five) {
+          v = v128.load_splat<f32>(w, 16);
+          c40 = madd<f32>(v, b0, c40);
+          c41 = madd<f32>(v, b1, c41);
+        }
+        if (twice) {
+          if (turned === 0) break; // never
+          from = b + load<usize>(table, 12);
+          w = a + load<usize>(table, 8);
+          b0 = v128.load(from);
+          b1 = v128.load(from, 16);
+          v = v128.load_splat<f32>(w);
+          c00 = madd<f32>(v, b0, c00);
+          c01 = madd<f32>(v, b1, c01);
+          v = v128.load_splat<f32>(w, 4);
+          c10 = madd<f32>(v, b0, c10);
+          c11 = madd<f32>(v, b1, c11);
+          if (five && out === 0) break; // never
+          v = v128.load_splat<f32>(w, 8);
+          c20 = madd<f32>(v, b0, c20);
+          c21 = madd<f32>(v, b1, c21);
+          v = v128.load_splat<f32>(w, 12);
+          c30 = madd<f32>(v, b0, c30);
+          c31 = madd<f32>(v, b1, c31);
+          if (five) {
+            v = v128.load_splat<f32>(w, 16);
+            c40 = madd<f32>(v, b0, c40);
+            c41 = madd<f32>(v, b1, c41);
+          }
+        }
+        table += twice ? 16 : 8;
+        if (table === last) break;
+      }
+    let to = out + load<usize>(list, 12);
+    v128.store(to, c00);
+    v128.store(to, c01, 16);
+    to += row;
+    v128.store(to, c10);
+    v128.store(to, c11, 16);
+    to += row;
+    v128.store(to, c20);
+    v128.store(to, c21, 16);
+    to += row;
+    v128.store(to, c30);
+    v128.store(to, c31, 16);
+    if (five) {
+      to += row;
+      v128.store(to, c40);
+      v128.store(to, c41, 16);
+    }
+  }
+}
+
+/**
+ * out (`high` rows × 8) = bias + a·b at the positions of a list: a table of steps, their number, where in `turned` b begins, and where in `out` the tile goes. Entries of a table say where the weights and the
+ * inputs of a step are, and `even` that their number always is; `bias` has 32 bytes a row.
+ */
+export function imageTiles(
+  high: usize,
+  even: bool,
+  list: usize,
+  end: usize,
+  a: usize,
+  turned: usize,
+  bias: usize,
+  out: usize,
+  row: usize,
+): void {
+  if (high > LOWEST) {
+    if (even) multiply<Five, Twice>(list, end, a, turned, bias, out, row);
+    else multiply<Five, Once>(list, end, a, turned, bias, out, row);
+  } else {
+    if (even) multiply<Four, Twice>(list, end, a, turned, bias, out, row);
+    else multiply<Four, Once>(list, end, a, turned, bias, out, row);
+  }
+}
+
+/** What the sums of each row begin with, 32 bytes a row. */
+export function fillBias(p: usize, to: usize, bias: usize): void {
+  for (let r: usize = 0; r < paddedRows(p); r++) {
+    const v = f32x4.splat(bias && r < get(p, ROWS) ? load<f32>(bias + r * 4) : 0);
+    v128.store(to + r * TILE_BYTES, v);
+    v128.store(to + r * TILE_BYTES, v, 16);
+  }
 }

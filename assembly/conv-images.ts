@@ -7,8 +7,10 @@
  */
 import { fewImages, fewImagesScratch } from "./conv-few-images";
 import {
+  fillBias,
   firstRow,
-  imageTile,
+  imageTiles,
+  POSITION_BYTES,
   packSlivers,
   paddedRows,
   rowsOf,
@@ -43,10 +45,6 @@ import { TILE_BYTES } from "./tile";
 const IMAGES: usize = 8;
 /** Inputs of eight images that stay in the first cache while all rows of the weights pass; others meet them row by row of outputs. */
 const CACHED_BYTES: usize = 16384;
-/** Scratch begins with a bias of zeros. */
-const TURNED_AT: usize = 64;
-/** A position: its table and how many entries that has, and where its inputs and its outputs are. */
-const POSITION_BYTES: usize = 16;
 
 function positions(p: usize): usize {
   return get(p, GRID_HEIGHT) * get(p, GRID_WIDTH);
@@ -66,11 +64,11 @@ export function convImagesWeightsBytes(p: usize): usize {
   return tilesOf(p) * sliverBytes(p);
 }
 
-/** Bytes of scratch: zeros, eight images and their outputs, and the tables of all phases, of which argument blocks of `bytes` bytes lie one behind the other. */
+/** Bytes of scratch: what rows begin with, eight images and their outputs, and the tables of all phases, of which argument blocks of `bytes` bytes lie one behind the other. */
 export function convImagesScratch(p: usize, phases: usize, bytes: usize): usize {
   let tables: usize = 0;
   for (let i: usize = 0; i < phases; i++) tables += tableBytes(p + i * bytes);
-  return TURNED_AT + max(turnedBytes(p) + tables, fewImagesScratch(p, phases, bytes));
+  return paddedRows(p) * TILE_BYTES + max(turnedBytes(p) + tables, fewImagesScratch(p, phases, bytes));
 }
 
 export function convImagesPack(p: usize, weights: usize, w: usize): void {
@@ -175,29 +173,24 @@ function scatterImages(out: usize, turned: usize, size: usize, count: usize): vo
 }
 
 /** One phase of eight images. */
-function convolve(p: usize, out: usize, turned: usize, weights: usize, bias: usize, zeros: usize, list: usize): void {
+function convolve(p: usize, out: usize, turned: usize, weights: usize, bias: usize, list: usize): void {
   const plane = get(p, OUT_PLANE) * TILE_BYTES;
   const end = list + positions(p) * POSITION_BYTES;
   const large = get(p, IN_IMAGE) * TILE_BYTES > CACHED_BYTES;
+  const even = get(p, CHANNELS) % 2 === 0;
   const block = (large ? get(p, GRID_WIDTH) : positions(p)) * POSITION_BYTES;
   for (; list < end; list += block) {
     for (let i: usize = 0; i < tilesOf(p); i++) {
       const first = firstRow(p, i);
-      const high = rowsOf(p, i);
       const a = weights + i * sliverBytes(p);
-      const offset = bias ? bias + first * 4 : zeros;
-      const to = out + first * plane;
-      for (let at = list; at < list + block; at += POSITION_BYTES) {
-        const k = load<usize>(at, 4);
-        imageTile(high, k, load<usize>(at), a, turned + load<usize>(at, 8), offset, to + load<usize>(at, 12), plane);
-      }
+      const offset = bias + first * TILE_BYTES;
+      imageTiles(rowsOf(p, i), even, list, list + block, a, turned, offset, out + first * plane, plane);
     }
   }
 }
 
 /**
- * The convolution whose phases the argument blocks at p describe, of `total` groups of eight images from number `first` on. `weights` are from convImagesPack, `bias` is 0 or that of all rows,
- * rounded up to four, and `scratch` has convImagesScratch bytes.
+ * The convolution whose phases the argument blocks at p describe, of `total` groups of eight images from number `first` on. `weights` are from convImagesPack, `bias` may be 0, and `scratch` has convImagesScratch bytes.
  */
 export function convImagesF32(
   p: usize,
@@ -213,17 +206,17 @@ export function convImagesF32(
 ): void {
   const size = get(p, IN_IMAGE);
   const batch = get(p, BATCH);
-  const turned = scratch + TURNED_AT;
+  const turned = scratch + paddedRows(p) * TILE_BYTES;
   const done = turned + size * TILE_BYTES;
-  const lists = scratch + TURNED_AT + turnedBytes(p);
-  memory.fill(scratch, 0, TURNED_AT);
+  const lists = turned + turnedBytes(p);
+  fillBias(p, scratch, bias);
   let ready = false;
   for (let n = first * IMAGES; n < min((first + total) * IMAGES, batch); n += IMAGES) {
     const count = min(IMAGES, batch - n);
     const from = x + n * size * 4;
     const to = out + n * get(p, OUT_IMAGE) * 4;
     if (count <= IMAGES / 2) {
-      fewImages(p, phases, bytes, to, from, weights, bias, scratch, count, turned);
+      fewImages(p, phases, bytes, to, from, weights, scratch, count, turned);
       continue;
     }
     let list = lists;
@@ -231,7 +224,7 @@ export function convImagesF32(
     for (let i: usize = 0; i < phases; i++) {
       const phase = p + i * bytes;
       if (!ready) fillPositions(phase, list);
-      convolve(phase, done, turned, weights, bias, scratch, list);
+      convolve(phase, done, turned, weights, scratch, list);
       list += tableBytes(phase);
     }
     ready = true;

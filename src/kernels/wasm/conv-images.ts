@@ -24,13 +24,12 @@ export interface ConvImagesExports {
   ): void;
 }
 
-/** One call of the kernel: the argument blocks of all phases, each of so many bytes, and the batch and rows of the result. */
+/** One call of the kernel: the argument blocks of all phases, each of so many bytes, and the batch. */
 interface Plan {
   readonly blocks: Int32Array;
   readonly phases: number;
   readonly bytes: number;
   readonly batch: number;
-  readonly rows: number;
 }
 
 /** Geometry and taps of a phase. */
@@ -52,19 +51,13 @@ const WINOGRAD_WIDTH = 4;
 /** Convolutions of float32 with a stride of 2 across, of small images, with images as vectors. */
 export function imageConvolutions(wasm: ConvImagesExports, heap: Heap) {
   function convolve(plan: Plan, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
-    const { phases, bytes, rows } = plan;
+    const { phases, bytes } = plan;
     heap.i32.set(plan.blocks, ARGUMENTS / 4);
     const scratch = heap.alloc(wasm.convImagesScratch(ARGUMENTS, phases, bytes));
     const weights = heap.alloc(wasm.convImagesWeightsBytes(ARGUMENTS));
-    const offsets = bias && heap.alloc(4 * rows + 16);
     wasm.convImagesPack(ARGUMENTS, weights, w);
-    if (bias !== 0) {
-      heap.f32.fill(0, offsets / 4, offsets / 4 + rows + 4);
-      heap.f32.copyWithin(offsets / 4, bias / 4, bias / 4 + rows);
-    }
     const groups = Math.ceil(plan.batch / IMAGES);
-    wasm.convImagesF32(ARGUMENTS, phases, bytes, out, x, weights, offsets, 0, groups, scratch);
-    if (bias !== 0) heap.free(offsets);
+    wasm.convImagesF32(ARGUMENTS, phases, bytes, out, x, weights, bias, 0, groups, scratch);
     heap.free(weights);
     heap.free(scratch);
   }
@@ -94,13 +87,13 @@ export function imageConvolutions(wasm: ConvImagesExports, heap: Heap) {
 }
 
 function plan(parts: readonly PhaseParts[]): Plan {
-  const [batch, , , , , rows] = parts[0][0];
+  const [batch] = parts[0][0];
   const bytes = TAPS_AT + 12 * Math.max(...parts.map(([, taps]) => taps.length));
   const blocks = new Int32Array((parts.length * bytes) / 4);
   parts.forEach(([geometry, taps], i) => {
     blocks.set(argumentBlock(geometry, taps), (i * bytes) / 4);
   });
-  return { blocks, phases: parts.length, bytes, batch, rows };
+  return { blocks, phases: parts.length, bytes, batch };
 }
 
 function planForward(s: Conv2dShape): Plan {
