@@ -113,10 +113,31 @@ export function exp(x: v128): v128 {
   return f32x4.mul(f32x4.mul(y, scale1), scale2);
 }
 
+/** The same for −87 <= x <= 0, to the bit: 2^n is added to the exponent. */
+// @inline
+function expNear(x: v128): v128 {
+  const magic = splat32(MAGIC_F32);
+  const t = madd<f32>(x, splat32(LOG2E_F32), magic);
+  const n = f32x4.sub(t, magic);
+  const r = nmadd<f32>(n, splat32(LN2_LOW), nmadd<f32>(n, splat32(LN2_HIGH), x));
+  let y = splat32(EXP);
+  y = madd<f32>(y, r, splat32(EXP + 4));
+  y = madd<f32>(y, r, splat32(EXP + 8));
+  y = madd<f32>(y, r, splat32(EXP + 12));
+  y = madd<f32>(y, r, splat32(EXP + 16));
+  y = f32x4.add(madd<f32>(y, f32x4.mul(r, r), r), splat32(ONE_F32));
+  // The magic number's low bits are zeros.
+  return i32x4.add(y, i32x4.shl(t, 23));
+}
+
 /** 1 / (1 + e^−x) of four float32, within 2 units in the last place on both sides. */
 export function sigmoid(x: v128): v128 {
   const one = splat32(ONE_F32);
-  const e = exp(f32x4.neg(f32x4.abs(x)));
+  const low = v128.or(x, f32x4.splat(-0.0));
+  let e: v128;
+  // NaN, or where e^x is denormal, are not.
+  if (i32x4.bitmask(f32x4.ge(low, f32x4.splat(-87))) === 15) e = expNear(low);
+  else e = exp(low);
   return f32x4.div(v128.bitselect(e, one, f32x4.lt(x, f32x4.splat(0))), f32x4.add(one, e));
 }
 
