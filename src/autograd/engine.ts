@@ -17,20 +17,28 @@ export interface BackwardOptions {
   createGraph?: boolean;
 }
 
-/** Every function that the roots were computed by, latest first: an output always comes before its inputs. */
-function latestFirst(roots: readonly GradFn[]): GradFn[] {
-  const seen = new Set<GradFn>(roots);
-  const found = [...seen];
+/** Puts a function where it belongs among those that are sorted, latest first; one that is there already is not put twice. */
+function insert(sorted: GradFn[], fn: GradFn): void {
+  let at = sorted.length;
+  while (at > 0 && sorted[at - 1].sequence < fn.sequence) at--;
+  if (at > 0 && sorted[at - 1] === fn) return;
+  if (at === sorted.length) sorted.push(fn);
+  else sorted.splice(at, 0, fn);
+}
+
+/** Every function that the outputs were computed by, latest first: an output always comes before its inputs. */
+function latestFirst(outputs: readonly Tensor[]): GradFn[] {
+  const found: GradFn[] = [];
+  for (const { gradFn } of outputs) if (gradFn) insert(found, gradFn);
+  // An input's function is older than the one at hand, so it goes behind it. The last input's is likely the newest.
   for (let i = 0; i < found.length; i++) {
-    for (const input of found[i].inputs) {
-      const next = input?.gradFn;
-      if (next && !seen.has(next)) {
-        seen.add(next);
-        found.push(next);
-      }
+    const { inputs } = found[i];
+    for (let k = inputs.length - 1; k >= 0; k--) {
+      const next = inputs[k]?.gradFn;
+      if (next) insert(found, next);
     }
   }
-  return found.sort((a, b) => b.sequence - a.sequence);
+  return found;
 }
 
 /** Leaves that somebody waits for (registerPostAccumulateGradHook), by the number of the function before which their gradient is complete. */
@@ -170,7 +178,7 @@ function walk(
     flow.add(output, gradient);
   });
 
-  const functions = latestFirst(outputs.flatMap((output) => (output.gradFn ? [output.gradFn] : [])));
+  const functions = latestFirst(outputs);
   const onTheWay = wanted && leadingTo(wanted, functions);
   const deliver = (leaf: Tensor) => {
     const arrived = flow.toLeaves.get(leaf);

@@ -21,19 +21,20 @@ const MERGE_FROM = 64 * 1024 * 1024;
  */
 function classOf(bytes: number): number {
   if (bytes <= 4096) return Math.max((bytes + 63) >>> 6, 1);
-  if (bytes > 2 ** 32) return TOO_LARGE;
+  if (bytes > 15 * 2 ** 28) return TOO_LARGE;
   const last = (bytes - 1) >>> 0;
   const octave = 31 - Math.clz32(last);
   return 8 * octave - 39 + (last >>> (octave - 3));
 }
 
-/** A class of blocks larger than all memory. */
-const TOO_LARGE = 255;
+/** The class of blocks that are larger than all memory. */
+const TOO_LARGE = 224;
 
-/** Bytes of the blocks of each class. */
-const CLASS_BYTES = Float64Array.from({ length: 256 }, (_, c) => {
+/** Bytes of the blocks of each class. Whole numbers to V8 too: sums with a double would make doubles of all addresses. */
+const CLASS_BYTES = Uint32Array.from({ length: TOO_LARGE + 1 }, (_, c) => {
   const above = c - 65;
-  return above < 0 ? c * ALIGNMENT : ((above % 8) + 9) * 2 ** (Math.floor(above / 8) + 9);
+  const bytes = above < 0 ? c * ALIGNMENT : ((above % 8) + 9) * 2 ** (Math.floor(above / 8) + 9);
+  return Math.min(bytes, 2 ** 32 - 1);
 });
 
 /** What the heap holds, in bytes. */
@@ -122,7 +123,7 @@ export class Heap {
     let pointer = this.bins[sizeClass].pop();
     if (pointer !== undefined) this.idle -= size;
     else pointer = this.carve(size);
-    this.classes[pointer / ALIGNMENT] = sizeClass;
+    this.classes[pointer >>> 6] = sizeClass;
     this.blocks++;
     this.used += size;
     if (this.used > this.peak) this.peak = this.used;
@@ -197,10 +198,10 @@ export class Heap {
 
   /** Gives a block back. */
   free(pointer: Pointer): void {
-    const sizeClass = this.classes[pointer / ALIGNMENT];
+    const sizeClass = pointer & 63 ? 0 : this.classes[pointer >>> 6];
     if (!sizeClass) throw new Error(`heap: ${pointer} is not the address of a block in use`);
     const size = CLASS_BYTES[sizeClass];
-    this.classes[pointer / ALIGNMENT] = 0;
+    this.classes[pointer >>> 6] = 0;
     this.blocks--;
     this.used -= size;
     this.idle += size;

@@ -113,11 +113,14 @@ function cropEnd(x: Tensor, height: number, width: number): Tensor {
 
 const list = (values: readonly number[]) => `[${values.join(", ")}]`;
 
+/** One number for each of up to three spatial dimensions. */
+const repeated = (value: number, dims: number): number[] => [value, value, value].slice(0, dims);
+
 /** A number for each spatial dimension. */
 function each(what: string, value: number | readonly number[], dims: number): number[] {
-  if (typeof value === "number") return new Array(dims).fill(value);
+  if (typeof value === "number") return repeated(value, dims);
   if (value.length === dims) return [...value];
-  if (value.length === 1) return new Array(dims).fill(value[0]);
+  if (value.length === 1) return repeated(value[0], dims);
   throw new ArgumentError(
     `expected ${what} to be a single integer value or a list of ${dims} values to match the convolution dimensions, but got ${what}=${list(value)}`,
   );
@@ -204,7 +207,7 @@ function paddingOf(option: ConvOptions["padding"], weight: Tensor, stride: numbe
     throw new ArgumentError(`Invalid padding string: '${option}'`, 'use "same", "valid" or numbers');
   }
   const padding = option === "valid" ? 0 : (option ?? 0);
-  return { padding: each("padding", padding, dims), extra: new Array<number>(dims).fill(0) };
+  return { padding: each("padding", padding, dims), extra: repeated(0, dims) };
 }
 
 function convolve(dims: 1 | 2, input: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {

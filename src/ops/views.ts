@@ -1,6 +1,6 @@
 import { record } from "../autograd/record.ts";
 import { type MemoryFormatOptions, preservedStrides, stridesIn } from "../tensor/memory-format.ts";
-import { inferShape, type Shape, sameShape, viewStrides, wrapDim } from "../tensor/shape.ts";
+import { inferShape, type Shape, sameShape, viewStrides, wrapDim, zerosList } from "../tensor/shape.ts";
 import { aliasOf, detachedCopy, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, ShapeError } from "../util/errors.ts";
 import { broadcastTo as widened } from "./reduce-to-shape.ts";
@@ -284,7 +284,8 @@ export function expand(x: Tensor, shape: Shape): Tensor {
       `expand(${x.dtype}{[${x.shape.join(", ")}]}, size=[${shape.join(", ")}]): the number of sizes provided (${shape.length}) must be greater or equal to the number of dimensions in the tensor (${x.ndim})`,
     );
   }
-  const to = shape.map((size, d) => {
+  const to = zerosList(shape.length);
+  shape.forEach((size, d) => {
     if (size === -1 && d < lead) {
       throw new ShapeError(
         `The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ${d}`,
@@ -297,7 +298,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
         `The expanded size of the tensor (${size}) must match the existing size (${own}) at non-singleton dimension ${d}.  Target sizes: [${shape.join(", ")}].  Tensor sizes: [${x.shape.join(", ")}]`,
       );
     }
-    return wanted;
+    to[d] = wanted;
   });
   return sameShape(x.shape, to) ? reshaped("ExpandBackward0", x, to, x.strides) : widened(x, to);
 }

@@ -67,7 +67,8 @@ export abstract class Optimizer<Options extends object = object> {
       if (known.has(param)) throw new ArgumentError("some parameters appear in more than one parameter group");
       known.add(param);
     }
-    const full = { ...this.defaults, ...group, params } as ParamGroup<Options>;
+    // Not by spreading: V8 gives what it makes so one hidden class or another, and update() is compiled anew for each.
+    const full = Object.assign({}, this.defaults, group, { params }) as ParamGroup<Options>;
     this.checkOptions(full);
     this.paramGroups.push(full);
   }

@@ -64,7 +64,12 @@ export function plans(preset: PresetName, seed: number): Plan[] {
   const size = SIZES[preset];
   let id = 0;
   const seedsOf = (n: number) => Array.from({ length: n }, (_, i) => seed + i);
-  const base = {
+  // All fields, so that jobs have them in one order: V8 compiles what reads them anew for each order.
+  const base: Job = {
+    id: 0,
+    experiment: "speed",
+    norm: "none",
+    seed,
     network: "mlp",
     steps: size.sweep.steps,
     batchSize: BATCH,
@@ -77,11 +82,11 @@ export function plans(preset: PresetName, seed: number): Plan[] {
     evaluateAt: [],
     percentilesAt: [],
     trainAccuracy: false,
-  } as const;
+  };
   const job = (experiment: ExperimentName, own: Partial<Job> & Pick<Job, "norm" | "seed">): Job => ({
     ...base,
-    experiment,
     ...own,
+    experiment,
     id: id++,
   });
   const settings = { activation: "Sigmoid", optimizer: "SGD()", batchSize: BATCH };

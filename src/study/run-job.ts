@@ -50,7 +50,9 @@ function input(job: Job, images: Tensor): Tensor {
 }
 
 function range(first: number, last: number): number[] {
-  return Array.from({ length: last - first }, (_, i) => first + i);
+  const numbers: number[] = [];
+  for (let i = first; i < last; i++) numbers.push(i);
+  return numbers;
 }
 
 /** Share of the first `samples` images that the model names correctly, in evaluation mode; null where its output is not finite. */

@@ -1,5 +1,5 @@
 import { ArgumentError, ShapeError } from "../util/errors.ts";
-import { contiguousStrides, isContiguous, numelOf, type Shape } from "./shape.ts";
+import { contiguousStrides, isContiguous, numelOf, type Shape, zerosList } from "./shape.ts";
 
 /**
  * In what order a tensor's elements lie: row-major ("contiguous"), or with the channels innermost, [N, C, H, W] lying as [N, H, W, C]
@@ -35,7 +35,7 @@ export function stridesIn(format: MemoryFormat, shape: Shape): number[] {
       `this shape is [${shape.join(", ")}]`,
     );
   }
-  const strides = new Array<number>(rank);
+  const strides = zerosList(rank);
   let step = 1;
   for (const d of CHANNELS_LAST[rank]) {
     strides[d] = step;
@@ -76,7 +76,7 @@ export function suggestedFormat(shape: Shape, strides: readonly number[]): Memor
 
 /** A shape's strides without gaps, dimensions lying in the given order from outer to inner. */
 function stridesInOrder(shape: Shape, order: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
+  const strides = zerosList(shape.length);
   let step = 1;
   for (let i = order.length - 1; i >= 0; i--) {
     strides[order[i]] = step;

@@ -15,9 +15,31 @@ export function numelOf(shape: Shape): number {
   return n;
 }
 
+/**
+ * n zeros, to be written over. Neither `new Array(n)` nor `map`: V8 tells arrays that may have holes, as theirs, from those that cannot, and every function that meets
+ * both kinds of shapes is compiled for one and then again.
+ */
+export function zerosList(n: number): number[] {
+  switch (n) {
+    case 0:
+      return [];
+    case 1:
+      return [0];
+    case 2:
+      return [0, 0];
+    case 3:
+      return [0, 0, 0];
+    default: {
+      const list = [0, 0, 0, 0];
+      while (list.length < n) list.push(0);
+      return list;
+    }
+  }
+}
+
 /** Row-major strides, in elements. */
 export function contiguousStrides(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
+  const strides = zerosList(shape.length);
   let step = 1;
   for (let d = shape.length - 1; d >= 0; d--) {
     strides[d] = step;
@@ -57,11 +79,18 @@ export function wrapDim(dim: number, rank: number): number {
   return dim < 0 ? dim + limit : dim;
 }
 
+/** 0, 1, …, n − 1 */
+function countTo(n: number): number[] {
+  const numbers = zerosList(n);
+  for (let i = 0; i < n; i++) numbers[i] = i;
+  return numbers;
+}
+
 /** Dimensions counted from the front, in ascending order; none means all. @throws IndexRangeError, ArgumentError for repeats */
 export function wrapDims(dims: number | readonly number[] | undefined | null, rank: number): number[] {
-  if (dims === undefined || dims === null) return Array.from({ length: rank }, (_, d) => d);
-  const wrapped = (typeof dims === "number" ? [dims] : dims).map((dim) => wrapDim(dim, rank));
-  if (wrapped.length === 0) return Array.from({ length: rank }, (_, d) => d);
+  if (typeof dims === "number") return [wrapDim(dims, rank)];
+  if (dims === undefined || dims === null || dims.length === 0) return countTo(rank);
+  const wrapped = dims.map((dim) => wrapDim(dim, rank));
   if (new Set(wrapped).size !== wrapped.length) {
     const repeated = wrapped.find((dim, i) => wrapped.indexOf(dim) !== i);
     throw new ArgumentError(`dim ${repeated} appears multiple times in the list of dims`);
@@ -72,7 +101,7 @@ export function wrapDims(dims: number | readonly number[] | undefined | null, ra
 /** The shape two shapes broadcast to. @throws ShapeError with PyTorch's sentence */
 export function broadcastShapes(a: Shape, b: Shape): number[] {
   const rank = Math.max(a.length, b.length);
-  const out = new Array<number>(rank);
+  const out = zerosList(rank);
   for (let d = 0; d < rank; d++) {
     const p = d - (rank - a.length);
     const q = d - (rank - b.length);
@@ -92,7 +121,11 @@ export function broadcastShapes(a: Shape, b: Shape): number[] {
 /** Strides that read an array of `shape` as if it had the shape `to`: 0 where it is broadcast. */
 export function broadcastStrides(shape: Shape, strides: readonly number[], to: Shape): number[] {
   const lead = to.length - shape.length;
-  return to.map((size, d) => (d < lead || (shape[d - lead] === 1 && size !== 1) ? 0 : strides[d - lead]));
+  const out = zerosList(to.length);
+  for (let d = Math.max(lead, 0); d < to.length; d++) {
+    if (shape[d - lead] !== 1 || to[d] === 1) out[d] = strides[d - lead];
+  }
+  return out;
 }
 
 /** A shape with at most one −1 replaced by what fits `numel`. @throws ShapeError with PyTorch's sentence */
@@ -143,7 +176,7 @@ export function checkShape(shape: Shape): void {
 /** New strides that see the same elements in another shape, or null where a copy is needed. */
 export function viewStrides(shape: Shape, strides: readonly number[], to: Shape): number[] | null {
   if (numelOf(shape) === 0) return contiguousStrides(to);
-  const out = new Array<number>(to.length);
+  const out = zerosList(to.length);
   let d = to.length - 1;
   let s = shape.length - 1;
   while (s >= 0) {

@@ -6,7 +6,7 @@ type Strides = readonly number[];
 
 /** 16 bytes of addresses, then 20 for each axis, must stay below 1 KiB; see assembly/scratch.ts and assembly/strided.ts. */
 const MAX_AXES = 50;
-const NONE: Strides = new Array(MAX_AXES).fill(0);
+const NONE: Strides = Array.from(new Int32Array(MAX_AXES));
 
 /**
  * Sizes and strides of a strided kernel with up to three operands, axes merged wherever all operands allow it, so that most calls
