@@ -2,6 +2,7 @@ import { record } from "../autograd/record.ts";
 import type { Conv2dShape } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
 import { type FloatDType, isFloat, scalarTypeName } from "../tensor/dtype.ts";
+import { type Shape, zerosList } from "../tensor/shape.ts";
 import { aliasOf, emptyTensor, packed, packInto, type Tensor } from "../tensor/tensor.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../util/errors.ts";
 import { filled, inFormatOf } from "./compute.ts";
@@ -210,6 +211,34 @@ function paddingOf(option: ConvOptions["padding"], weight: Tensor, stride: numbe
   return { padding: each("padding", padding, dims), extra: repeated(0, dims) };
 }
 
+/** The output's spatial sizes, of an input [N, C, …] and a weight [out, in, …]. @throws ShapeError */
+function sizesAfter(
+  input: Shape,
+  weight: Shape,
+  stride: readonly number[],
+  padding: readonly number[],
+  extra: readonly number[],
+  dilation: readonly number[],
+): number[] {
+  const sizes = zerosList(stride.length);
+  const spans = zerosList(stride.length);
+  const padded = zerosList(stride.length);
+  for (let d = 0; d < sizes.length; d++) {
+    const kernel = weight[d + 2];
+    if (kernel <= 0) throw new ShapeError(`kernel size should be greater than zero, but got ${list(weight.slice(2))}`);
+    spans[d] = dilation[d] * (kernel - 1) + 1;
+    padded[d] = input[d + 2] + 2 * padding[d] + extra[d];
+    sizes[d] = Math.floor((padded[d] - spans[d]) / stride[d]) + 1;
+  }
+  if (sizes.some((size) => size <= 0)) {
+    throw new ShapeError(
+      `Calculated padded input size per channel: (${padded.join(" x ")}). Kernel size: (${spans.join(" x ")}). Kernel size can't be greater than actual input size`,
+      "use a larger input, more padding or a smaller kernel",
+    );
+  }
+  return sizes;
+}
+
 function convolve(dims: 1 | 2, input: Tensor, weight: Tensor, bias: Tensor | null, options: ConvOptions): Tensor {
   const isBatched = input.ndim === dims + 2;
   if (!isBatched && input.ndim !== dims + 1) {
@@ -226,47 +255,29 @@ function convolve(dims: 1 | 2, input: Tensor, weight: Tensor, bias: Tensor | nul
   checkWhole(stride, padding, dilation, groups);
   const batched = isBatched ? input : unsqueeze(input, 0);
   checkSizes(batched, weight, bias, groups);
-  const kernel = weight.shape.slice(2);
-  if (kernel.some((k) => k <= 0))
-    throw new ShapeError(`kernel size should be greater than zero, but got ${list(kernel)}`);
-  const spans = kernel.map((k, i) => dilation[i] * (k - 1) + 1);
-  const padded = batched.shape.slice(2).map((size, i) => size + 2 * padding[i] + extra[i]);
-  if (padded.some((size, i) => size < spans[i])) {
-    throw new ShapeError(
-      `Calculated padded input size per channel: (${padded.join(" x ")}). Kernel size: (${spans.join(" x ")}). Kernel size can't be greater than actual input size`,
-      "use a larger input, more padding or a smaller kernel",
-    );
-  }
+  const outSizes = sizesAfter(batched.shape, weight.shape, stride, padding, extra, dilation);
   // a 1-D convolution has height 1
   const flat = dims === 1;
-  const both = (values: readonly number[], height: number) => (flat ? [height, values[0]] : values);
+  const height = (values: readonly number[], ofFlat: number) => (flat ? ofFlat : values[0]);
+  const width = (values: readonly number[]) => values[dims - 1];
   let x = flat ? unsqueeze(batched, 2) : batched;
-  const [extraHeight, extraWidth] = both(extra, 0);
-  if (extraHeight + extraWidth > 0) x = padEnd(x, extraHeight, extraWidth);
-  const [outHeight, outWidth] = both(
-    padded.map((size, i) => Math.floor((size - spans[i]) / stride[i]) + 1),
-    1,
-  );
-  const [kernelHeight, kernelWidth] = both(kernel, 1);
-  const [strideHeight, strideWidth] = both(stride, 1);
-  const [paddingHeight, paddingWidth] = both(padding, 0);
-  const [dilationHeight, dilationWidth] = both(dilation, 1);
+  if (height(extra, 0) + width(extra) > 0) x = padEnd(x, height(extra, 0), width(extra));
   const out = forward(x, flat ? unsqueeze(weight, 2) : weight, bias, {
     batch: x.shape[0],
     inChannels: x.shape[1],
     inHeight: x.shape[2],
     inWidth: x.shape[3],
     outChannels: weight.shape[0],
-    outHeight,
-    outWidth,
-    kernelHeight,
-    kernelWidth,
-    strideHeight,
-    strideWidth,
-    paddingHeight,
-    paddingWidth,
-    dilationHeight,
-    dilationWidth,
+    outHeight: height(outSizes, 1),
+    outWidth: width(outSizes),
+    kernelHeight: flat ? 1 : weight.shape[2],
+    kernelWidth: weight.shape[dims + 1],
+    strideHeight: height(stride, 1),
+    strideWidth: width(stride),
+    paddingHeight: height(padding, 0),
+    paddingWidth: width(padding),
+    dilationHeight: height(dilation, 1),
+    dilationWidth: width(dilation),
     groups,
   });
   const shaped = flat ? squeeze(out, 2) : out;
