@@ -143,8 +143,12 @@ function loadSome(x: usize, step: usize, count: usize): v128 {
   return v;
 }
 
-/** out = from + Σ value·row over a list, of thirteen vectors. */
-function addRows(list: usize, end: usize, rows: usize, from: usize, out: usize): void {
+/* How many vectors a walk adds up, as types, since that is known when it is compiled. */
+type Twelve = u32;
+type Thirteen = u64;
+
+/** out = from + Σ value·row over a list, of twelve or thirteen vectors. */
+function addVectors<Vectors>(list: usize, end: usize, rows: usize, from: usize, out: usize): void {
   let c0 = v128.load(from);
   let c1 = v128.load(from, 16);
   let c2 = v128.load(from, 32);
@@ -157,7 +161,8 @@ function addRows(list: usize, end: usize, rows: usize, from: usize, out: usize):
   let c9 = v128.load(from, 144);
   let c10 = v128.load(from, 160);
   let c11 = v128.load(from, 176);
-  let c12 = v128.load(from, 192);
+  const wide = sizeof<Vectors>() === sizeof<Thirteen>();
+  let c12 = wide ? v128.load(from, 192) : c0;
   for (; list !== end; list += 8) {
     const row = rows + <usize>load<u32>(list);
     const v = v128.load32_splat(list, 4);
@@ -179,7 +184,7 @@ function addRows(list: usize, end: usize, rows: usize, from: usize, out: usize):
     c10 = madd<f32>(v, v128.load(row, 160), c10);
     c11 = madd<f32>(v, v128.load(row, 176), c11);
     if (rows === 0) break;
-    c12 = madd<f32>(v, v128.load(row, 192), c12);
+    if (wide) c12 = madd<f32>(v, v128.load(row, 192), c12);
   }
   v128.store(out, c0);
   v128.store(out, c1, 16);
@@ -193,7 +198,13 @@ function addRows(list: usize, end: usize, rows: usize, from: usize, out: usize):
   v128.store(out, c9, 144);
   v128.store(out, c10, 160);
   v128.store(out, c11, 176);
-  v128.store(out, c12, 192);
+  if (wide) v128.store(out, c12, 192);
+}
+
+/** The same of as many of the `columns` from a sliver's first on as it has. */
+function addRows(list: usize, end: usize, rows: usize, from: usize, out: usize, columns: usize): void {
+  if (columns > WIDTH - 4) addVectors<Thirteen>(list, end, rows, from, out);
+  else addVectors<Twelve>(list, end, rows, from, out);
 }
 
 /** For sixteen elements that lie side by side −1 in each byte whose element is not zero. */
@@ -307,7 +318,7 @@ export function gemmSparseLeft(
         const sliver = packed + (j * k + k0 * WIDTH) * 4;
         let to = sums + j * 4;
         for (let r = ends; r < ends + rows * 4; r += 4) {
-          addRows(<usize>load<u32>(r), <usize>load<u32>(r, 4), sliver, k0 ? to : ZEROS, to);
+          addRows(<usize>load<u32>(r), <usize>load<u32>(r, 4), sliver, k0 ? to : ZEROS, to, n - j);
           to += sumBytes;
         }
       }
@@ -379,7 +390,8 @@ export function gemmSparseRight(
         const list = <usize>load<u32>(ends + c * 4);
         const end = <usize>load<u32>(ends + c * 4, 4);
         const to = sums + c * MOST_ROWS * 4;
-        for (let i: usize = 0; i < rows; i += WIDTH) addRows(list, end, packed + i * k * 4, ZEROS, to + i * 4);
+        for (let i: usize = 0; i < rows; i += WIDTH)
+          addRows(list, end, packed + i * k * 4, ZEROS, to + i * 4, rows - i);
       }
       storeColumns(out + i0 * outRow + j * 4, outRow, sums, rows, columns, add);
     }

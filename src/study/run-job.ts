@@ -24,19 +24,6 @@ export interface StudyData {
   readonly test: ImageDataset;
 }
 
-/** All images of a test set as numbers, and their labels: every run meets them, so they are made once. */
-const testBatches = new WeakMap<ImageDataset, [Tensor, Tensor]>();
-
-/** Images number `first` up to `last`, and their labels. */
-function testBatch(test: ImageDataset, first: number, last: number): [Tensor, Tensor] {
-  let all = testBatches.get(test);
-  if (!all) {
-    all = test.getBatch(range(0, test.length));
-    testBatches.set(test, [all[0].keep(), all[1].keep()]);
-  }
-  return [all[0].narrow(0, first, last - first), all[1].narrow(0, first, last - first)];
-}
-
 /** What a run asks and tells while it runs. */
 export interface JobContext {
   readonly data: StudyData;
@@ -56,7 +43,7 @@ function range(first: number, last: number): number[] {
 }
 
 /** Share of the first `samples` images that the model names correctly, in evaluation mode; null where its output is not finite. */
-function accuracy(job: Job, model: nn.Module, data: StudyData, images: ImageDataset, samples: number): number | null {
+function accuracy(job: Job, model: nn.Module, images: ImageDataset, samples: number): number | null {
   const count = Math.min(samples, images.length);
   let correct = 0;
   let finite = true;
@@ -65,7 +52,8 @@ function accuracy(job: Job, model: nn.Module, data: StudyData, images: ImageData
     tidy(() =>
       noGrad(() => {
         const end = Math.min(start + EVALUATION_BATCH, count);
-        const [x, y] = images === data.test ? testBatch(images, start, end) : images.getBatch(range(start, end));
+        // Made from bytes each time: reading all of them as float32 from memory would take longer.
+        const [x, y] = images.getBatch(range(start, end));
         const output = model.forward(input(job, x)) as Tensor;
         correct += output.argmax(1).eq(y).sum().item();
         finite &&= Number.isFinite(output.sum().item());
@@ -93,12 +81,12 @@ export async function runJob(job: Job, { data, stopped, progress }: JobContext):
   const recordPercentiles = () => {
     if (!percentilesAt.has(done)) return;
     tidy(() => {
-      const [images] = testBatch(data.test, 0, Math.min(PERCENTILE_SAMPLES, data.test.length));
+      const [images] = data.test.getBatch(range(0, Math.min(PERCENTILE_SAMPLES, data.test.length)));
       recorder.record(done, lastSigmoidInput(model, input(job, images)).toTypedArray() as Float32Array);
     });
   };
   const evaluate = () => {
-    const share = accuracy(job, model, data, data.test, job.testSamples);
+    const share = accuracy(job, model, data.test, job.testSamples);
     if (share === null) diverged = true;
     step.push(done);
     testAccuracy.push(share ?? Number.NaN);
@@ -140,7 +128,7 @@ export async function runJob(job: Job, { data, stopped, progress }: JobContext):
     diverged,
     step,
     testAccuracy,
-    trainAccuracy: job.trainAccuracy && done > 0 ? accuracy(job, model, data, data.train, job.trainSamples) : null,
+    trainAccuracy: job.trainAccuracy && done > 0 ? accuracy(job, model, data.train, job.trainSamples) : null,
     unit: job.percentilesAt.length > 0 ? recorder.typical() : null,
     threeSteps:
       job.percentilesAt.length > 0 && job.norm === "batch"
