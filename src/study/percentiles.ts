@@ -8,39 +8,33 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
-/** Brings what would stand at place `k`, were the values sorted, there; what is behind it is no smaller. They hold no NaN. */
-function select(values: Float64Array, k: number, first: number): void {
-  let low = first;
-  let high = values.length - 1;
-  while (low < high) {
-    const pivot = values[(low + high) >> 1];
-    let i = low;
-    let j = high;
-    while (i <= j) {
-      while (values[i] < pivot) i++;
-      while (values[j] > pivot) j--;
-      if (i > j) break;
-      const value = values[i];
-      values[i++] = values[j];
-      values[j--] = value;
-    }
-    if (k <= j) high = j;
-    else if (k >= i) low = i;
-    else return;
-  }
-}
+const BINS = 1024;
+/** Values in a bin from which on an insertion sort takes longer than a sort that knows nothing of bins. */
+const CROWDED = 64;
+const ends = new Uint32Array(BINS);
 
-/** Puts the places that `quantile` reads for these ascending shares in order: much faster than to sort all. */
-function sortPlaces(values: Float64Array, shares: readonly number[]): void {
-  let first = 0;
-  for (const share of shares) {
-    const below = Math.floor(share * (values.length - 1));
-    for (const k of [below, Math.min(below + 1, values.length - 1)]) {
-      if (k < first) continue;
-      select(values, k, first);
-      first = k + 1;
-    }
+/**
+ * The finite values in order, in `sorted`; false where they lie too unevenly between the least and the largest. Bins of equal width are counted and filled, which
+ * leaves little to be sorted within them: a third of the time of selecting the few values that percentiles read, which a processor cannot foresee.
+ */
+function sortByBins(values: Float64Array, sorted: Float64Array, least: number, largest: number): boolean {
+  const scale = (BINS - 1) / (largest - least);
+  ends.fill(0);
+  for (let i = 0; i < values.length; i++) ends[((values[i] - least) * scale) | 0]++;
+  let end = 0;
+  for (let bin = 0; bin < BINS; bin++) {
+    if (ends[bin] >= CROWDED) return false;
+    end += ends[bin];
+    ends[bin] = end;
   }
+  for (let i = 0; i < values.length; i++) sorted[--ends[((values[i] - least) * scale) | 0]] = values[i];
+  for (let i = 1; i < sorted.length; i++) {
+    const value = sorted[i];
+    let at = i;
+    for (; at > 0 && sorted[at - 1] > value; at--) sorted[at] = sorted[at - 1];
+    sorted[at] = value;
+  }
+  return true;
 }
 
 const SHARES = [0.15, 0.5, 0.85];
@@ -61,14 +55,22 @@ export class PercentileRecorder {
     const samples = values.length / units;
     const percentiles = new Float64Array(3 * units);
     const column = new Float64Array(samples);
+    const sorted = new Float64Array(samples);
     for (let u = 0; u < units; u++) {
       let sum = 0;
-      for (let i = 0; i < samples; i++) sum += column[i] = values[i * units + u];
-      // NaN in any value makes the sum NaN; infinities of both signs do too, and are sorted as well.
-      if (Number.isNaN(sum)) column.sort();
-      else sortPlaces(column, SHARES);
+      let least = Number.POSITIVE_INFINITY;
+      let largest = Number.NEGATIVE_INFINITY;
+      for (let i = 0; i < samples; i++) {
+        const value = values[i * units + u];
+        column[i] = value;
+        sum += value;
+        if (value < least) least = value;
+        if (value > largest) largest = value;
+      }
+      // One value that is not finite makes the sum so.
+      if (!Number.isFinite(sum) || !sortByBins(column, sorted, least, largest)) sorted.set(column.sort());
       SHARES.forEach((share, p) => {
-        percentiles[3 * u + p] = quantile(column, share);
+        percentiles[3 * u + p] = quantile(sorted, share);
       });
     }
     this.#steps.push(step);
