@@ -2,8 +2,7 @@ import { platform } from "#platform";
 import { EnvironmentError } from "../../util/errors.ts";
 import type { Pointer } from "../backend.ts";
 import { heap } from "../heap.ts";
-import * as baseBuild from "./generated/base.ts";
-import * as relaxedBuild from "./generated/relaxed.ts";
+import { alphabet, sizes, text, turns } from "./generated/builds.ts";
 
 /** Which build of the kernels: plain 128-bit SIMD, or with relaxed SIMD's fused multiply-add. */
 export type SimdBuild = "base" | "relaxed";
@@ -40,12 +39,20 @@ function declareShared(bytes: Uint8Array): void {
   bytes[at + MEMORY_IMPORT.length] |= 2;
 }
 
-/** Bytes that are spelled in characters, of which the alphabet has each byte's at its place. */
-function decode({ alphabet, text }: { alphabet: string; text: string }): Uint8Array<ArrayBuffer> {
+/** The bytes of a build from the text, in which the builds lie in turns, and the alphabet has each byte's character at its place. */
+function decode(build: SimdBuild): Uint8Array<ArrayBuffer> {
   const byteOf = new Uint8Array(512);
   for (let byte = 0; byte < alphabet.length; byte++) byteOf[alphabet.charCodeAt(byte)] = byte;
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = byteOf[text.charCodeAt(i)];
+  const bytes = new Uint8Array(sizes[build]);
+  let from = 0;
+  let to = 0;
+  for (let turn = 0; turn < turns; turn++) {
+    for (const [name, size] of Object.entries(sizes)) {
+      const end = from + Math.floor((size * (turn + 1)) / turns) - Math.floor((size * turn) / turns);
+      if (name === build) while (from < end) bytes[to++] = byteOf[text.charCodeAt(from++)];
+      from = end;
+    }
+  }
   return bytes;
 }
 
@@ -60,7 +67,7 @@ export function compile(build: SimdBuild): WebAssembly.Module {
       build === "base" ? "set EVENKEEL_BACKEND=reference" : "set EVENKEEL_SIMD=base",
     );
   }
-  const bytes = decode(build === "base" ? baseBuild : relaxedBuild);
+  const bytes = decode(build);
   if (heap.shared) declareShared(bytes);
   return new WebAssembly.Module(bytes);
 }
