@@ -216,18 +216,7 @@ function recorded(
     const wanted = { x: needs[0], weight: needs[1], bias: needs[2], before: slope !== null && needs[3] };
     const forResidual = needs[3] && slope === null;
     const spare = !forResidual && (upstream !== g || memory.isSpare(g));
-    const found = channelGradients(
-      upstream,
-      x,
-      weight,
-      exact,
-      !given,
-      wanted,
-      slope,
-      view,
-      spare,
-      addend,
-    );
+    const found = channelGradients(upstream, x, weight, exact, !given, wanted, slope, view, spare, addend);
     if (slope && slope.source !== y) slope.source.storage.release();
     if (given) exact.invstd.storage.release();
     const gResidual = forResidual ? upstream : found.before;
