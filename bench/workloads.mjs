@@ -65,6 +65,9 @@ function conv(name, pass, x, out, { kernel, stride = 1, groups = 1, peers = BOTH
   };
 }
 
+/** Steps before one is timed, in all libraries: so long V8 takes to compile the JavaScript of a step, of which many functions are called once or twice in it. */
+const WARM_UPS = 60;
+
 function step(model, batch, { group = "steps", peers = BOTH, ...more } = {}) {
   return {
     id: `${group}/${model}/${batch}`,
@@ -74,6 +77,7 @@ function step(model, batch, { group = "steps", peers = BOTH, ...more } = {}) {
     batch,
     peers,
     layouts: model !== "mlp",
+    warmUps: WARM_UPS,
     ...more,
   };
 }

@@ -21,6 +21,9 @@ export function meanAbsolute(data) {
 
 /** Milliseconds that a body runs before it is timed: compilers and caches settle. */
 const WARM_UP_MS = 400;
+/** Milliseconds at most, where a workload asks for so many iterations before it is timed; quick runs, of shorter samples than this, do fewer. */
+const LONG_WARM_UP_MS = 12_000;
+const WHOLE_SAMPLE_MS = 40;
 /** Nanoseconds of an iteration that is not worth repeating before it is timed. */
 const SLOW = 1e9;
 
@@ -52,12 +55,14 @@ async function repeat(body, iterations, clock, expected = CHUNK) {
 }
 
 /** Runs a body until it is warm and returns what an iteration took then; a slow one is not run again and again. */
-async function warmUp(body, sampleMs, clock) {
+async function warmUp(body, sampleMs, clock, warmUps = 0) {
   if (sampleMs === 0) return 0;
   let ns = await repeat(body, 1, clock);
   if (ns > SLOW) return ns;
-  for (let spent = ns; spent < Math.min(WARM_UP_MS, 10 * sampleMs) * 1e6; spent += ns)
-    ns = await repeat(body, 1, clock);
+  const least = warmUps * Math.min(1, sampleMs / WHOLE_SAMPLE_MS);
+  const isCold = (done, spent) =>
+    spent < Math.min(WARM_UP_MS, 10 * sampleMs) * 1e6 || (done < least && spent < LONG_WARM_UP_MS * 1e6);
+  for (let done = 1, spent = ns; isCold(done, spent); done++, spent += ns) ns = await repeat(body, 1, clock);
   return repeat(body, Math.max(1, Math.min(100, Math.floor((sampleMs * 1e6) / 4 / ns))), clock, ns);
 }
 
@@ -75,7 +80,7 @@ export async function serve(load, prepare) {
       const task = await prepare(workload, layout);
       prepared.set(key, task);
       const check = await task.check?.();
-      return { ns: await warmUp(task.body, sampleMs, CLOCKS[clock]), check };
+      return { ns: await warmUp(task.body, sampleMs, CLOCKS[clock], workload.warmUps), check };
     },
     async run({ key, iterations, settle, expected, clock }) {
       const { body, parts } = prepared.get(key);

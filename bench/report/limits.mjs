@@ -245,7 +245,6 @@ function reasonsTable(limits, norms, resnet) {
     ["evaluation of batch norm", evalText(limits, of("batch", "eval"))],
     ["layer norm, [4096, 512]", layerText(of("layer", "both"))],
     ...(resnet && limits.peak ? [["ResNet-20", resnetText(limits, resnet)]] : []),
-    ["the quick study in half the time", "see at the end"],
   ];
   return ["| goal | what stands in the way |", "|---|---|", ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
 }

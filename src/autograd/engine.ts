@@ -19,11 +19,19 @@ export interface BackwardOptions {
 
 /** Puts a function where it belongs among those that are sorted, latest first; one that is there already is not put twice. */
 function insert(sorted: GradFn[], fn: GradFn): void {
-  let at = sorted.length;
-  while (at > 0 && sorted[at - 1].sequence < fn.sequence) at--;
-  if (at > 0 && sorted[at - 1] === fn) return;
-  if (at === sorted.length) sorted.push(fn);
-  else sorted.splice(at, 0, fn);
+  let low = 0;
+  let high = sorted.length;
+  // Mostly it is older than all.
+  if (high === 0 || sorted[high - 1].sequence > fn.sequence) {
+    sorted.push(fn);
+    return;
+  }
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle].sequence > fn.sequence) low = middle + 1;
+    else high = middle;
+  }
+  if (sorted[low] !== fn) sorted.splice(low, 0, fn);
 }
 
 /** Every function that the outputs were computed by, latest first: an output always comes before its inputs. */

@@ -58,7 +58,7 @@ export function studyCommand(onExit: (code: number) => void): Command {
       "after",
       `
 Examples:
-  evenkeel study                            all five experiments, in about half a minute
+  evenkeel study                            all five experiments, in about twenty seconds
   evenkeel study --preset full --only 1     Ioffe & Szegedy's 50,000 steps
   evenkeel study --data ./fashion-mnist     on other images
 Ctrl-C ends the study with what is done so far.`,
