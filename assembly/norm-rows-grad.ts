@@ -96,7 +96,7 @@ function gradOfRows<T>(
       if (inner === 1 && w) weightedGradRow<T>(gx, g, x, length, m, scale, slope, level, w);
       else {
         const runs = w ? channels : 1;
-        const run = length / runs;
+        const run = w ? inner : length;
         for (let c: usize = 0; c < runs; c++) {
           const row = c * run * size;
           const a = w ? <T>(scale * load<T>(w + c * size)) : scale;

@@ -45,3 +45,17 @@ test("an empty input of another number of channels is refused", () => {
     "running_mean should contain 5 elements not 3",
   );
 });
+
+test("group norm of no channels, samples or positions has a gradient of nothing", () => {
+  for (const [samples, channels, size] of [
+    [1, 0, 2],
+    [0, 2, 2],
+    [2, 2, 0],
+  ]) {
+    const layer = new nn.GroupNorm(1, channels);
+    const x = zeros([samples, channels, size], { requiresGrad: true });
+    layer.forward(x).sum().backward();
+    expect(x.grad?.shape).toEqual([samples, channels, size]);
+    expect(layer.weight?.grad?.toArray()).toEqual(new Array(channels).fill(0));
+  }
+});
