@@ -23,6 +23,7 @@ const HELP = `npm run bench -- [options]
   --cpu-time     count the time that the processor spent on a library, not that on the wall: where other programs run too; one thread
   --quick        small workloads and few rounds: tries the harness, says nothing of the libraries
   --json FILE    where the samples go; what the file has of other workloads stays. bench/results/published.json
+  --add          the file's samples of the same workloads stay too: processes differ by some percent from run to run
   --no-docs      leave docs/benchmarks.md as it is
   --docs-only    draw docs/benchmarks.md again from the file, without measuring
 `;
@@ -42,6 +43,7 @@ function options() {
       rounds: text,
       json: text,
       quick: flag,
+      add: flag,
       "cpu-time": flag,
       "no-docs": flag,
       "docs-only": flag,
@@ -122,7 +124,7 @@ async function main() {
   writeDocs(results);
 }
 
-async function run({ groups, match, peers: asked, threads, rounds, quick, json, timing }, before) {
+async function run({ groups, match, peers: asked, threads, rounds, quick, add, json, timing }, before) {
   const began = machine();
   console.log(`${began.cpu}, ${began.cores} cores, Node ${began.node}; load ${began.load.toFixed(2)}`);
   if (began.load > 0.5) console.log(BUSY);
@@ -145,7 +147,7 @@ async function run({ groups, match, peers: asked, threads, rounds, quick, json, 
       : await measureMemory(workload, lanes, { rounds: Math.min(rounds, 3) });
     describe(done);
     measured.push(done);
-    results = merge(before, { ...run, workloads: measured });
+    results = merge(before, { ...run, workloads: measured }, add);
     // Written as it goes, so that a run that is cut off leaves what it has.
     writeFileSync(json, `${JSON.stringify(results)}\n`);
   }

@@ -2,7 +2,7 @@
 const TOLERANCE = 1e-3;
 
 /** The new results, and of the earlier ones what was not measured again; nothing of another machine's. */
-export function merge(before, now) {
+export function merge(before, now, add = false) {
   if (
     before?.format !== now.format ||
     before.machine.cpu !== now.machine.cpu ||
@@ -10,7 +10,10 @@ export function merge(before, now) {
   )
     return now;
   const measured = new Map(now.workloads.map((workload) => [workload.id, workload]));
-  const kept = before.workloads.map((workload) => measured.get(workload.id) ?? workload);
+  const kept = before.workloads.map((workload) => {
+    const newer = measured.get(workload.id);
+    return newer && add ? together(workload, newer) : (newer ?? workload);
+  });
   const known = new Set(kept.map(({ id }) => id));
   const lanes = [...before.lanes, ...now.lanes.filter(({ id }) => !before.lanes.some((lane) => lane.id === id))];
   const present = Object.fromEntries(
@@ -22,6 +25,15 @@ export function merge(before, now) {
     peers: { ...before.peers, ...present },
     workloads: [...kept, ...now.workloads.filter(({ id }) => !known.has(id))],
   };
+}
+
+/** A workload with the samples of an earlier run before its own, where a lane has both. */
+function together(before, now) {
+  const earlier = new Map(before.lanes.map(({ lane, samples }) => [lane, samples]));
+  const lanes = now.lanes.map((own) =>
+    own.samples.length > 0 ? { ...own, samples: [...(earlier.get(own.lane) ?? []), ...own.samples] } : own,
+  );
+  return { ...now, lanes };
 }
 
 /** Where lanes disagree about the result: then a time means nothing. */
