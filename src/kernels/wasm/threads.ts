@@ -55,9 +55,14 @@ function failure(what: string): EnvironmentError {
 }
 
 /**
- * How many neighbouring parts a thread takes at once where so many are left: half of its share. The first are many, since each taking costs 0.6 µs,
- * and the last few, so that all threads end together.
+ * How many neighbouring parts a thread takes first: seven eighths of its share, since a kernel fetches the next block of its run ahead, and only the first of a run waits for memory
+ * (half of the share: 2.5 % more for a step of ResNet-20 with two threads).
  */
+function firstParts(parts: number, workers: number): number {
+  return Math.ceil((7 * parts) / (8 * (workers + 1)));
+}
+
+/** How many it takes at once of what is left then: half of its share, so that all threads end together. */
 function partsAtOnce(left: number, workers: number): number {
   return Math.ceil(left / (2 * workers + 2));
 }
@@ -113,7 +118,8 @@ export class Pool {
     Atomics.store(control, CONTROL.active, workers);
     Atomics.store(control, CONTROL.pending, parts);
     // The first parts are ours: how long they take says how long to wait for the others.
-    const first = partsAtOnce(parts, workers);
+    const first = firstParts(parts, workers);
+    this.job[JOB.first] = first;
     Atomics.store(control, CONTROL.open, first * FRONT + parts - first);
     Atomics.add(control, CONTROL.epoch, 1);
     if (Atomics.load(control, CONTROL.asleep) > 0) Atomics.notify(control, CONTROL.epoch);

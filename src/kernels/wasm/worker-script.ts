@@ -52,9 +52,11 @@ export const JOB = {
   /** its address for the dispatcher, and bytes from thread to thread */
   scratchAt: 6,
   scratchBytes: 7,
-  arguments: 8,
+  /** parts that a thread takes first */
+  first: 8,
+  arguments: 9,
   /** what each argument grows by from part to part */
-  steps: 8 + MOST_ARGUMENTS,
+  steps: 9 + MOST_ARGUMENTS,
 } as const;
 export const JOB_LENGTH = JOB.steps + MOST_ARGUMENTS;
 
@@ -93,13 +95,15 @@ function work({ id, module, memory, names, control, job, spins }) {
   }
 
   function takeParts() {
+    let first = job[${JOB.first}];
     for (;;) {
       const open = load(control, ${CONTROL.open});
       const left = open & ${MOST_PARTS};
       if (left === 0) return;
-      const parts = Math.ceil(left / (2 * load(control, ${CONTROL.active}) + 2));
+      const parts = Math.min(left, first || Math.ceil(left / (2 * load(control, ${CONTROL.active}) + 2)));
       const taken = id & 1 ? open + parts * ${FRONT - 1} : open - parts;
       if (compareExchange(control, ${CONTROL.open}, open, taken) !== open) continue;
+      first = 0;
       try {
         runParts((open >>> 16) + (id & 1 ? 0 : left - parts), parts);
       } catch (error) {
