@@ -37,7 +37,7 @@ type AvgPool = (
   fixedDivisor: number,
 ) => void;
 
-/** What assembly/pool.ts exports. */
+/** What assembly/max-pool.ts and avg-pool.ts export. */
 export interface PoolExports {
   maxPoolF32: MaxPool;
   maxPoolF64: MaxPool;

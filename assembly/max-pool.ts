@@ -1,20 +1,7 @@
-/*
- * Pooling over planes. What an output pools along an axis is a window of int32: start, end, step, and how many elements an average counts when padding counts.
- * A table holds one window for every output row and behind them one for every output column; adaptive pooling differs only in its table.
- */
-import { sumRow } from "./rows";
+import { END, get, START, STEP, WINDOW_BYTES } from "./pool-windows";
 
-const START: usize = 0;
-const END: usize = 4;
-const STEP: usize = 8;
-const PADDED: usize = 12;
 /** Max pooling, which needs no PADDED, notes there how far apart a window and the next three lie, see spacing. */
 const APART: usize = 12;
-const WINDOW_BYTES: usize = 16;
-
-function get(p: usize, field: usize): i32 {
-  return load<i32>(p + field);
-}
 
 /** One output of max pooling: the largest, or the last NaN. */
 function maxOf<T>(out: usize, index: usize, x: usize, inWidth: i32, row: usize, column: usize): void {
@@ -268,97 +255,5 @@ export function maxPoolGrad<T>(
       indices += 8;
     }
     gx += inSize * size;
-  }
-}
-
-function divisorOf(row: usize, column: usize, countPadding: bool, fixed: f64): f64 {
-  if (fixed !== 0) return fixed;
-  if (countPadding) return <f64>(get(row, PADDED) * get(column, PADDED));
-  return <f64>((get(row, END) - get(row, START)) * (get(column, END) - get(column, START)));
-}
-
-/** Average pooling; a fixed divisor of 0 stands for none. */
-export function avgPool<T>(
-  out: usize,
-  x: usize,
-  planes: usize,
-  inHeight: usize,
-  inWidth: usize,
-  outHeight: usize,
-  outWidth: usize,
-  windows: usize,
-  countPadding: bool,
-  fixedDivisor: f64,
-): void {
-  const size: usize = sizeof<T>();
-  const columns = windows + outHeight * WINDOW_BYTES;
-  for (let p: usize = 0; p < planes; p++) {
-    for (let r: usize = 0; r < outHeight; r++) {
-      const row = windows + r * WINDOW_BYTES;
-      const top = get(row, START);
-      const bottom = get(row, END);
-      for (let c: usize = 0; c < outWidth; c++) {
-        const column = columns + c * WINDOW_BYTES;
-        const width = get(column, END) - get(column, START);
-        let sum: f64 = 0;
-        if (width > 0 && bottom > top) {
-          const left = <usize>get(column, START);
-          for (let h = top; h < bottom; h++) {
-            let from = x + (<usize>h * inWidth + left) * size;
-            if (width >= 8) sum += sumRow<T>(from, <usize>width);
-            else {
-              for (const end = from + <usize>width * size; from < end; from += size) sum += <f64>load<T>(from);
-            }
-          }
-          sum /= divisorOf(row, column, countPadding, fixedDivisor);
-        }
-        store<T>(out, <T>sum);
-        out += size;
-      }
-    }
-    x += inHeight * inWidth * size;
-  }
-}
-
-/** x[i] += value */
-function addToRow<T>(x: usize, n: usize, value: T): void {
-  const end = x + n * sizeof<T>();
-  const v = v128.splat<T>(value);
-  for (; x + 16 <= end; x += 16) v128.store(x, v128.add<T>(v128.load(x), v));
-  for (; x < end; x += sizeof<T>()) store<T>(x, <T>(load<T>(x) + value));
-}
-
-/** Spreads each gradient over its window. */
-export function avgPoolGrad<T>(
-  gx: usize,
-  g: usize,
-  planes: usize,
-  inHeight: usize,
-  inWidth: usize,
-  outHeight: usize,
-  outWidth: usize,
-  windows: usize,
-  countPadding: bool,
-  fixedDivisor: f64,
-): void {
-  const size: usize = sizeof<T>();
-  const columns = windows + outHeight * WINDOW_BYTES;
-  memory.fill(gx, 0, planes * inHeight * inWidth * size);
-  for (let p: usize = 0; p < planes; p++) {
-    for (let r: usize = 0; r < outHeight; r++) {
-      const row = windows + r * WINDOW_BYTES;
-      for (let c: usize = 0; c < outWidth; c++) {
-        const column = columns + c * WINDOW_BYTES;
-        const width = get(column, END) - get(column, START);
-        if (width > 0) {
-          const value = <T>(<f64>load<T>(g) / divisorOf(row, column, countPadding, fixedDivisor));
-          for (let h = get(row, START); h < get(row, END); h++) {
-            addToRow<T>(gx + (<usize>h * inWidth + <usize>get(column, START)) * size, <usize>width, value);
-          }
-        }
-        g += size;
-      }
-    }
-    gx += inHeight * inWidth * size;
   }
 }
