@@ -1,3 +1,8 @@
+import { markChanged } from "../autograd/record.ts";
+import { heap } from "../kernels/heap.ts";
+import { add_ } from "../ops/inplace.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
 let updating = true;
 
 /** Whether training passes update running statistics and count batches: not inside `withoutStatisticsUpdate`. */
@@ -35,4 +40,18 @@ export function withoutStatisticsUpdate<T>(body: () => T): T {
   if (result instanceof Promise) return result.finally(restore) as T;
   restore();
   return result;
+}
+
+/**
+ * Adds 1 to num_batches_tracked, unless inside `withoutStatisticsUpdate`. An int64 of no dimensions, which it is unless a state dict was taken over by `assign`, is counted up
+ * where it lies: by way of `add_` it takes 10 µs once a convolution has emptied the caches, and a ResNet-20 has 21 of them.
+ */
+export function countBatch(counter: Tensor): void {
+  if (!updating) return;
+  if (counter.dtype !== "int64" || counter.ndim > 0) {
+    add_(counter, 1);
+    return;
+  }
+  markChanged(counter);
+  heap.i64[counter.pointer / 8] += 1n;
 }

@@ -305,6 +305,10 @@ describe("withoutStatisticsUpdate", () => {
       expect(state(layer)).toEqual(before);
       layer.forward(x);
       expect(layer.numBatchesTracked?.item()).toBe(2);
+      // a state dict taken over by `assign` may bring another dtype
+      layer.numBatchesTracked = tensor([7]);
+      layer.forward(x);
+      expect(layer.numBatchesTracked?.toArray()).toEqual([8]);
     }
   });
 

@@ -7,7 +7,7 @@ import {
   batchNormMany,
   type NormActivation,
 } from "../../functional/norm-batch.ts";
-import { isUpdatingStatistics } from "../../functional/statistics-update.ts";
+import { countBatch } from "../../functional/statistics-update.ts";
 import { add } from "../../ops/arithmetic.ts";
 import { full } from "../../tensor/creation.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -107,7 +107,7 @@ export abstract class BatchNorm extends NormBase {
   /** Counts a training batch and says how far the running statistics move towards it. */
   private countBatch(): number {
     const { numBatchesTracked, momentum } = this;
-    if (isUpdatingStatistics()) numBatchesTracked?.add_(1);
+    if (numBatchesTracked) countBatch(numBatchesTracked);
     if (momentum !== null) return momentum;
     return numBatchesTracked ? 1 / numBatchesTracked.item() : 0;
   }
