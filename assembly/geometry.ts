@@ -33,6 +33,14 @@ export function set(p: usize, field: usize, value: usize): void {
   store<i32>(p + field, <i32>value);
 }
 
+/** Bytes of a copy of the geometry, whole cache lines. */
+export const GEOMETRY_BYTES: usize = 128;
+
+/** A copy of a block's geometry, to change something in it. */
+export function copyGeometry(to: usize, p: usize): void {
+  for (let at: usize = 0; at < COPY_HEIGHT; at += 16) v128.store(to + at, v128.load(p + at));
+}
+
 export function padded(n: usize, step: usize): usize {
   return ((n + step - 1) / step) * step;
 }

@@ -28,4 +28,5 @@ export * from "./softmax";
 export * from "./sum";
 export * from "./unary";
 export * from "./winograd";
+export * from "./winograd-pack";
 export * from "./winograd-weight";

@@ -3,7 +3,20 @@
  * four phases × tiles]·[tiles × output channels] of its own.
  */
 import { convWeightSums } from "./conv-weight";
-import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
+import {
+  BATCH,
+  CHANNELS,
+  copyGeometry,
+  GEOMETRY_BYTES,
+  get,
+  IN_IMAGE,
+  OUT_CHANNELS,
+  OUT_HEIGHT,
+  OUT_IMAGE,
+  OUT_WIDTH,
+  padded,
+  set,
+} from "./geometry";
 import { blockOf } from "./polyphase-product";
 import {
   A,
@@ -28,6 +41,7 @@ import {
   transformInput,
 } from "./polyphase-tiles";
 import { TILE_BYTES, TILE_ROWS } from "./tile";
+import { addTile, sumFour, sumSix } from "./winograd-sums";
 import {
   placeBytes as gradientBytes,
   less,
@@ -42,7 +56,6 @@ import {
   touch,
   zeroBytes,
 } from "./winograd-tiles";
-import { sumFour, sumSix } from "./winograd-weight";
 
 /** Rows of tiles that are summed at once. */
 function rowsAtOnce(p: usize): usize {
@@ -71,7 +84,7 @@ export function polyphaseWeightScratch(p: usize): usize {
   const tiles = (rowsAtOnce(p) * tilesAcross(p)) | 4;
   const transformed =
     placeBytes(tiles, get(p, CHANNELS), TILE_STEP) + gradientBytes(tiles, get(p, OUT_CHANNELS), TILE_STEP);
-  return TEMPORARY + bandBytes(p) + gradientBand(p) + PLACES * (transformed + sumsPlace(p));
+  return GEOMETRY_BYTES + TEMPORARY + bandBytes(p) + gradientBand(p) + PLACES * (transformed + sumsPlace(p));
 }
 
 /** A·g down the columns: four rows of a band make five; `bytes` is their length, and the last vector may overlap the one before it. */
@@ -185,8 +198,8 @@ function combineSingleSums(to: usize, m0: v128, m1: v128, m2: v128, m4: v128): v
   v128.store(to, f32x4.add(times(SINGLE_A, f32x4.add(m1, m2), scale(SINGLE_0, m0)), m4));
 }
 
-/** Transforms the sums of all places back, into rows [channel and tap] of output channels. */
-function finishSums(p: usize, out: usize, sums: usize, temporary: usize): void {
+/** Transforms the sums of all places back, into rows [channel and tap] of output channels, outRow bytes apart. */
+function finishSums(p: usize, out: usize, outRow: usize, sums: usize, temporary: usize): void {
   const row = sumsRow(p);
   const place = sumsPlace(p);
   const each = phaseChannels(get(p, CHANNELS)) * row;
@@ -218,25 +231,26 @@ function finishSums(p: usize, out: usize, sums: usize, temporary: usize): void {
       }
       for (let i: usize = 0; i < 3; i++) {
         const at = temporary + i * 144;
-        const to = out + (9 * c + 3 * i) * row + k;
+        const to = out + (9 * c + 3 * i) * outRow + k;
         combineAllSums(
           to,
-          row,
+          outRow,
           v128.load(at),
           v128.load(at, 16),
           v128.load(at, 32),
           v128.load(at, 48),
           v128.load(at, 64),
         );
-        combineSingleSums(to + row, v128.load(at, 80), v128.load(at, 96), v128.load(at, 112), v128.load(at, 128));
+        combineSingleSums(to + outRow, v128.load(at, 80), v128.load(at, 96), v128.load(at, 112), v128.load(at, 128));
       }
     }
   }
 }
 
-/** Puts, or adds with `add`, the products of rows number `first` to first + count of the batch's rows of tiles. */
+/** Puts, or adds with `add`, the products of rows number `first` to first + count of the batch's rows of tiles, of which there is room for `most`. */
 function sumRows(
   p: usize,
+  most: usize,
   sums: usize,
   g: usize,
   x: usize,
@@ -248,7 +262,6 @@ function sumRows(
   const each = phaseChannels(get(p, CHANNELS));
   const across = tilesAcross(p);
   const perImage = tilesDown(p);
-  const most = (rowsAtOnce(p) * across) | 4;
   const xPlace = placeBytes(most, get(p, CHANNELS), TILE_STEP);
   const gPlace = gradientBytes(most, get(p, OUT_CHANNELS), TILE_STEP);
   const sumPlace = sumsPlace(p);
@@ -268,6 +281,8 @@ function sumRows(
     transformGradient(p, right + at, gPlace, block, g + n * get(p, OUT_IMAGE) * 4, down, gBand, gBand - zeroBytes(p));
   }
   const tiles = count * across;
+  const temporary = sums - TEMPORARY;
+  const toRow = add ? TILE_BYTES : row;
   for (let i: usize = 0; i < PLACES; i++) {
     const channels = phasesAt(i / POINTS, i % POINTS, ODD) * each;
     for (let k: usize = 0; k < row; k += TILE_BYTES) {
@@ -276,15 +291,19 @@ function sumRows(
       let c: usize = 0;
       if (ASC_FEATURE_RELAXED_SIMD) {
         for (let a = left + i * xPlace; c + 16 <= channels; c += 16) {
-          sumSix(tiles, a, b, to, row, add);
-          sumSix(tiles, a + 24, b, to + 6 * row, row, add);
-          sumFour(tiles, a + 48, b, to + 12 * row, row, add);
+          sumSix(tiles, a, b, add ? temporary : to, toRow);
+          if (add) addTile(6, to, row, temporary);
+          sumSix(tiles, a + 24, b, add ? temporary : to + 6 * row, toRow);
+          if (add) addTile(6, to + 6 * row, row, temporary);
+          sumFour(tiles, a + 48, b, add ? temporary : to + 12 * row, toRow);
+          if (add) addTile(4, to + 12 * row, row, temporary);
           a += block;
           to += 16 * row;
         }
       }
       for (; c < channels; c += TILE_ROWS) {
-        sumFour(tiles, left + i * xPlace + channelAt(c, TILE_STEP, block), b, to, row, add);
+        sumFour(tiles, left + i * xPlace + channelAt(c, TILE_STEP, block), b, add ? temporary : to, toRow);
+        if (add) addTile(4, to, row, temporary);
         to += TILE_ROWS * row;
       }
     }
@@ -298,20 +317,32 @@ export function polyphaseWeightGradF32(
   g: usize,
   x: usize,
   first: usize,
-  groups: usize,
+  total: usize,
   perGroup: usize,
+  perSlice: usize,
   scratch: usize,
 ): void {
-  const bytes = convWeightSums(p, 4);
   const rows = get(p, BATCH) * tilesDown(p);
+  const groups = (rows + perGroup - 1) / perGroup;
+  const outChannels = get(p, OUT_CHANNELS);
+  const plane = get(p, OUT_HEIGHT) * get(p, OUT_WIDTH) * 4;
   const atOnce = rowsAtOnce(p);
-  const sums = scratch + TEMPORARY;
-  const rest = sums + PLACES * sumsPlace(p);
-  memory.fill(rest, 0, bandBytes(p) + gradientBand(p));
-  for (let i = first; i < first + groups; i++) {
-    const last = min(rows, (i + 1) * perGroup);
-    const start = i * perGroup;
-    for (let r = start; r < last; r += atOnce) sumRows(p, sums, g, x, r, min(atOnce, last - r), r > start, rest);
-    finishSums(p, out + i * bytes, sums, scratch);
+  const most = (atOnce * tilesAcross(p)) | 4;
+  const temporary = scratch + GEOMETRY_BYTES;
+  const sums = temporary + TEMPORARY;
+  copyGeometry(scratch, p);
+  for (let i = first; i < first + total; i++) {
+    const slice = i / groups;
+    const group = i - slice * groups;
+    const k = slice * perSlice;
+    set(scratch, OUT_CHANNELS, min(perSlice, outChannels - k));
+    const rest = sums + PLACES * sumsPlace(scratch);
+    if (group === 0 || i === first) memory.fill(rest, 0, bandBytes(p) + gradientBand(p));
+    const start = group * perGroup;
+    const last = min(rows, start + perGroup);
+    for (let r = start; r < last; r += atOnce) {
+      sumRows(scratch, most, sums, g + k * plane, x, r, min(atOnce, last - r), r > start, rest);
+    }
+    finishSums(scratch, out + group * convWeightSums(p, 4) + k * 4, sumsRow(p), sums, temporary);
   }
 }

@@ -28,7 +28,7 @@ import {
 } from "./polyphase-tiles";
 import { loadPart, storePart } from "./scratch";
 import { TILE_BYTES } from "./tile";
-import { loadTap } from "./winograd";
+import { loadTap } from "./winograd-pack";
 import { less, oddLines, SIDE, scale, tilesAcross, tilesDown, times, touch } from "./winograd-tiles";
 
 export { polyphaseRows };

@@ -3,9 +3,23 @@
  * places is a product [channels × tiles]·[tiles × output channels] of its own, summed up over blocks of tiles; only those sums are transformed back.
  */
 import { convWeightSums } from "./conv-weight";
-import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_IMAGE, padded } from "./geometry";
-import { madd, TILE_BYTES, TILE_ROWS } from "./tile";
+import {
+  BATCH,
+  CHANNELS,
+  copyGeometry,
+  GEOMETRY_BYTES,
+  get,
+  IN_IMAGE,
+  OUT_CHANNELS,
+  OUT_HEIGHT,
+  OUT_IMAGE,
+  OUT_WIDTH,
+  padded,
+  set,
+} from "./geometry";
+import { TILE_BYTES, TILE_ROWS } from "./tile";
 import { GRADIENT_BAND, transformGradient } from "./winograd-gradient";
+import { addTile, sumFour, sumSix } from "./winograd-sums";
 import {
   A,
   A2,
@@ -63,135 +77,7 @@ export function winogradWeightScratch(p: usize): usize {
   const tiles = (rowsAtOnce(p) * tilesAcross(p)) | 4;
   const transformed =
     placeBytes(tiles, get(p, CHANNELS), TILE_STEP) + placeBytes(tiles, get(p, OUT_CHANNELS), TILE_STEP);
-  return TEMPORARY + bandBytes(p) + GRADIENT_BAND + PLACES * (transformed + sumsPlace(p));
-}
-
-/**
- * sums (6 channels × 8 output channels) = or, with `add`, += Σ over tiles, whose channels lie side by side. Twelve accumulators need the branch that is never taken, as in tile.ts, and behind
- * the first row: 62 GFLOP/s, of four rows 54.
- */
-export function sumSix(tiles: usize, a: usize, b: usize, out: usize, outRow: usize, add: bool): void {
-  const out1 = out + outRow;
-  const out2 = out1 + outRow;
-  const out3 = out2 + outRow;
-  const out4 = out3 + outRow;
-  const out5 = out4 + outRow;
-  let c00 = f32x4.splat(0);
-  let c01 = c00;
-  let c10 = c00;
-  let c11 = c00;
-  let c20 = c00;
-  let c21 = c00;
-  let c30 = c00;
-  let c31 = c00;
-  let c40 = c00;
-  let c41 = c00;
-  let c50 = c00;
-  let c51 = c00;
-  if (add) {
-    c00 = v128.load(out);
-    c01 = v128.load(out, 16);
-    c10 = v128.load(out1);
-    c11 = v128.load(out1, 16);
-    c20 = v128.load(out2);
-    c21 = v128.load(out2, 16);
-    c30 = v128.load(out3);
-    c31 = v128.load(out3, 16);
-    c40 = v128.load(out4);
-    c41 = v128.load(out4, 16);
-    c50 = v128.load(out5);
-    c51 = v128.load(out5, 16);
-  }
-  while (true) {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let v = v128.load_splat<f32>(a);
-    c00 = madd<f32>(v, b0, c00);
-    c01 = madd<f32>(v, b1, c01);
-    if (b === 0) break; // never
-    v = v128.load_splat<f32>(a, 4);
-    c10 = madd<f32>(v, b0, c10);
-    c11 = madd<f32>(v, b1, c11);
-    v = v128.load_splat<f32>(a, 8);
-    c20 = madd<f32>(v, b0, c20);
-    c21 = madd<f32>(v, b1, c21);
-    v = v128.load_splat<f32>(a, 12);
-    c30 = madd<f32>(v, b0, c30);
-    c31 = madd<f32>(v, b1, c31);
-    v = v128.load_splat<f32>(a, 16);
-    c40 = madd<f32>(v, b0, c40);
-    c41 = madd<f32>(v, b1, c41);
-    v = v128.load_splat<f32>(a, 20);
-    c50 = madd<f32>(v, b0, c50);
-    c51 = madd<f32>(v, b1, c51);
-    if (--tiles === 0) break;
-    a += TILE_STEP;
-    b += TILE_STEP;
-  }
-  v128.store(out, c00);
-  v128.store(out, c01, 16);
-  v128.store(out1, c10);
-  v128.store(out1, c11, 16);
-  v128.store(out2, c20);
-  v128.store(out2, c21, 16);
-  v128.store(out3, c30);
-  v128.store(out3, c31, 16);
-  v128.store(out4, c40);
-  v128.store(out4, c41, 16);
-  v128.store(out5, c50);
-  v128.store(out5, c51, 16);
-}
-
-/** The same with four channels. */
-export function sumFour(tiles: usize, a: usize, b: usize, out: usize, outRow: usize, add: bool): void {
-  const out1 = out + outRow;
-  const out2 = out1 + outRow;
-  const out3 = out2 + outRow;
-  let c00 = f32x4.splat(0);
-  let c01 = c00;
-  let c10 = c00;
-  let c11 = c00;
-  let c20 = c00;
-  let c21 = c00;
-  let c30 = c00;
-  let c31 = c00;
-  if (add) {
-    c00 = v128.load(out);
-    c01 = v128.load(out, 16);
-    c10 = v128.load(out1);
-    c11 = v128.load(out1, 16);
-    c20 = v128.load(out2);
-    c21 = v128.load(out2, 16);
-    c30 = v128.load(out3);
-    c31 = v128.load(out3, 16);
-  }
-  const end = a + tiles * TILE_STEP;
-  do {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    let v = v128.load_splat<f32>(a);
-    c00 = madd<f32>(v, b0, c00);
-    c01 = madd<f32>(v, b1, c01);
-    v = v128.load_splat<f32>(a, 4);
-    c10 = madd<f32>(v, b0, c10);
-    c11 = madd<f32>(v, b1, c11);
-    v = v128.load_splat<f32>(a, 8);
-    c20 = madd<f32>(v, b0, c20);
-    c21 = madd<f32>(v, b1, c21);
-    v = v128.load_splat<f32>(a, 12);
-    c30 = madd<f32>(v, b0, c30);
-    c31 = madd<f32>(v, b1, c31);
-    a += TILE_STEP;
-    b += TILE_STEP;
-  } while (a < end);
-  v128.store(out, c00);
-  v128.store(out, c01, 16);
-  v128.store(out1, c10);
-  v128.store(out1, c11, 16);
-  v128.store(out2, c20);
-  v128.store(out2, c21, 16);
-  v128.store(out3, c30);
-  v128.store(out3, c31, 16);
+  return GEOMETRY_BYTES + TEMPORARY + bandBytes(p) + GRADIENT_BAND + PLACES * (transformed + sumsPlace(p));
 }
 
 /** Gᵀ·m for one column: three vectors, `row` bytes apart, of six. */
@@ -214,8 +100,8 @@ function combineSixSums(to: usize, row: usize, from: usize, place: usize): void 
   v128.store(to + row, times(A2, sum, times(B2, sum2, v128.load(from + place))));
 }
 
-/** Transforms the sums of all places back, into rows [channel and tap] of output channels. */
-function finishSums(p: usize, out: usize, sums: usize, temporary: usize): void {
+/** Transforms the sums of all places back, into rows [channel and tap] of output channels, outRow bytes apart. */
+function finishSums(p: usize, out: usize, outRow: usize, sums: usize, temporary: usize): void {
   const row = sumsRow(p);
   const place = sumsPlace(p);
   for (let c: usize = 0; c < get(p, CHANNELS); c++) {
@@ -223,7 +109,7 @@ function finishSums(p: usize, out: usize, sums: usize, temporary: usize): void {
       const from = sums + c * row + k;
       for (let i: usize = 0; i < 6; i++) combineSixSums(temporary + i * 16, 96, from + i * place, 6 * place);
       for (let i: usize = 0; i < 3; i++) {
-        combineSixSums(out + (9 * c + 3 * i) * row + k, row, temporary + i * 96, 16);
+        combineSixSums(out + (9 * c + 3 * i) * outRow + k, outRow, temporary + i * 96, 16);
       }
     }
   }
@@ -237,11 +123,12 @@ function readLines(at: usize, bytes: usize, end: usize): u32 {
 }
 
 /**
- * Puts, or adds with `add`, the products of rows number `first` to first + count of the batch's rows of tiles, which have been `fetched` or not. Whether the `nextCount` rows behind them have been
- * fetched meanwhile.
+ * Puts, or adds with `add`, the products of rows number `first` to first + count of the batch's rows of tiles, of which there is room for `most`, and which have been `fetched` or not. Whether the
+ * `nextCount` rows behind them have been fetched meanwhile.
  */
 function sumRows(
   p: usize,
+  most: usize,
   sums: usize,
   g: usize,
   x: usize,
@@ -255,7 +142,6 @@ function sumRows(
   const channels = get(p, CHANNELS);
   const across = tilesAcross(p);
   const perImage = tilesDown(p);
-  const most = (rowsAtOnce(p) * across) | 4;
   const xPlace = placeBytes(most, channels, TILE_STEP);
   const gPlace = placeBytes(most, get(p, OUT_CHANNELS), TILE_STEP);
   const sumPlace = sumsPlace(p);
@@ -277,6 +163,8 @@ function sumRows(
     transformGradient(p, right + at, gPlace, block, g + n * get(p, OUT_IMAGE) * 4, down, gBand, gBand - zeroBytes(p));
   }
   const tiles = count * across;
+  const temporary = sums - TEMPORARY;
+  const toRow = add ? TILE_BYTES : row;
   // What the next block reads is fetched a few lines before each sum, which waits for no memory: 8 % of the time of [64, 16, 32, 32] and [64, 32, 16, 16].
   const next = first + count;
   const isAhead = ASC_FEATURE_RELAXED_SIMD && channels % 16 === 0 && next % perImage === 0;
@@ -297,11 +185,14 @@ function sumRows(
       if (ASC_FEATURE_RELAXED_SIMD) {
         for (let a = left + i * xPlace; c + 16 <= channels; c += 16) {
           all |= readLines(xAt, xShare, xEnd) | readLines(gAt, gShare, gEnd);
-          sumSix(tiles, a, b, to, row, add);
+          sumSix(tiles, a, b, add ? temporary : to, toRow);
+          if (add) addTile(6, to, row, temporary);
           all |= readLines(xAt + xShare, xShare, xEnd) | readLines(gAt + gShare, gShare, gEnd);
-          sumSix(tiles, a + 24, b, to + 6 * row, row, add);
+          sumSix(tiles, a + 24, b, add ? temporary : to + 6 * row, toRow);
+          if (add) addTile(6, to + 6 * row, row, temporary);
           all |= readLines(xAt + 2 * xShare, xShare, xEnd) | readLines(gAt + 2 * gShare, gShare, gEnd);
-          sumFour(tiles, a + 48, b, to + 12 * row, row, add);
+          sumFour(tiles, a + 48, b, add ? temporary : to + 12 * row, toRow);
+          if (add) addTile(4, to + 12 * row, row, temporary);
           xAt += 3 * xShare;
           gAt += 3 * gShare;
           a += block;
@@ -310,7 +201,8 @@ function sumRows(
       }
       for (; c < channels; c += TILE_ROWS) {
         const a = left + i * xPlace + ((4 * c) / TILE_STEP) * block + ((4 * c) % TILE_STEP);
-        sumFour(tiles, a, b, to, row, add);
+        sumFour(tiles, a, b, add ? temporary : to, toRow);
+        if (add) addTile(4, to, row, temporary);
         to += TILE_ROWS * row;
       }
     }
@@ -319,9 +211,43 @@ function sumRows(
   return ahead;
 }
 
+/** Groups number `from` to `to`, of the output channels that `p` has; `out` and its rows are as those of all of them. */
+function sumGroups(
+  p: usize,
+  out: usize,
+  outRow: usize,
+  outGroup: usize,
+  g: usize,
+  x: usize,
+  from: usize,
+  to: usize,
+  perGroup: usize,
+  atOnce: usize,
+  scratch: usize,
+): void {
+  const most = (atOnce * tilesAcross(p)) | 4;
+  const rows = get(p, BATCH) * tilesDown(p);
+  const sums = scratch + TEMPORARY;
+  const rest = sums + PLACES * sumsPlace(p);
+  memory.fill(rest, 0, bandBytes(p) + GRADIENT_BAND);
+  const end = min(rows, to * perGroup);
+  let fetched = false;
+  for (let i = from; i < to; i++) {
+    const start = i * perGroup;
+    const last = min(rows, start + perGroup);
+    for (let r = start; r < last; r += atOnce) {
+      const count = min(atOnce, last - r);
+      const next = r + count;
+      const nextCount = min(atOnce, (next < last ? last : min(end, next + perGroup)) - next);
+      fetched = sumRows(p, most, sums, g, x, r, count, nextCount, fetched, r > start, rest);
+    }
+    finishSums(p, out + i * outGroup, outRow, sums, scratch);
+  }
+}
+
 /**
- * Groups of `perGroup` rows of tiles from number `first` on have sums of their own, one behind the other, as those of convWeightGradF32: convWeightFinishF32 adds them.
- * `scratch` has winogradWeightScratch bytes.
+ * Groups of `perGroup` rows of tiles have sums of their own, one behind the other, as those of convWeightGradF32: convWeightFinishF32 adds them. Parts number `first` to first + total are those of the first
+ * `perSlice` output channels, group by group, then those of the next ones: x is transformed for each slice anew, and no sum depends on it. `scratch` has winogradWeightScratch bytes.
  */
 export function winogradWeightGradF32(
   p: usize,
@@ -329,27 +255,35 @@ export function winogradWeightGradF32(
   g: usize,
   x: usize,
   first: usize,
-  groups: usize,
+  total: usize,
   perGroup: usize,
+  perSlice: usize,
   scratch: usize,
 ): void {
-  const bytes = convWeightSums(p, 4);
-  const rows = get(p, BATCH) * tilesDown(p);
+  const groups = (get(p, BATCH) * tilesDown(p) + perGroup - 1) / perGroup;
+  const outChannels = get(p, OUT_CHANNELS);
+  const plane = get(p, OUT_HEIGHT) * get(p, OUT_WIDTH) * 4;
   const atOnce = rowsAtOnce(p);
-  const sums = scratch + TEMPORARY;
-  const rest = sums + PLACES * sumsPlace(p);
-  memory.fill(rest, 0, bandBytes(p) + GRADIENT_BAND);
-  const end = min(rows, (first + groups) * perGroup);
-  let fetched = false;
-  for (let i = first; i < first + groups; i++) {
-    const start = i * perGroup;
-    const last = min(rows, start + perGroup);
-    for (let r = start; r < last; r += atOnce) {
-      const count = min(atOnce, last - r);
-      const next = r + count;
-      const nextCount = min(atOnce, (next < last ? last : min(end, next + perGroup)) - next);
-      fetched = sumRows(p, sums, g, x, r, count, nextCount, fetched, r > start, rest);
-    }
-    finishSums(p, out + i * bytes, sums, scratch);
+  copyGeometry(scratch, p);
+  for (const last = first + total; first < last; ) {
+    const slice = first / groups;
+    const from = first - slice * groups;
+    const to = min(groups, from + last - first);
+    const k = slice * perSlice;
+    set(scratch, OUT_CHANNELS, min(perSlice, outChannels - k));
+    sumGroups(
+      scratch,
+      out + k * 4,
+      sumsRow(p),
+      convWeightSums(p, 4),
+      g + k * plane,
+      x,
+      from,
+      to,
+      perGroup,
+      atOnce,
+      scratch + GEOMETRY_BYTES,
+    );
+    first += to - from;
   }
 }

@@ -6,6 +6,7 @@
 import { BATCH, CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
 import { loadPart, storePart } from "./scratch";
 import { TILE_BYTES } from "./tile";
+import { weightsPlace } from "./winograd-pack";
 import { multiplyTiles } from "./winograd-product";
 import {
   A,
@@ -14,10 +15,6 @@ import {
   B2,
   bandBytes,
   imageBytes,
-  OVER_0,
-  OVER_A,
-  OVER_B,
-  oddLines,
   PLACES,
   placeBytes,
   SIDE,
@@ -92,87 +89,6 @@ export function winogradScratch(p: usize): usize {
 /** Room for a tile of four channels whose rows have been combined, but not its columns, and for its outputs. */
 const EDGE: usize = 384;
 const TEMPORARY: usize = EDGE + 256;
-
-/** Bytes of the transformed weights of one place: slivers of eight output channels. */
-function weightsPlace(p: usize): usize {
-  return oddLines(get(p, CHANNELS) * outBytes(p));
-}
-
-export function winogradWeightsBytes(p: usize): usize {
-  return PLACES * weightsPlace(p);
-}
-
-/** G·w for one column: six vectors, `row` bytes apart. */
-function combineWeights(to: usize, row: usize, w0: v128, w1: v128, w2: v128): void {
-  v128.store(to, scale(OVER_0, w0));
-  const u = scale(OVER_A, times(A2, w2, w0));
-  to += row;
-  v128.store(to, times(A * OVER_A, w1, u));
-  to += row;
-  v128.store(to, times(-A * OVER_A, w1, u));
-  const v = scale(OVER_B, times(B2, w2, w0));
-  to += row;
-  v128.store(to, times(B * OVER_B, w1, v));
-  to += row;
-  v128.store(to, times(-B * OVER_B, w1, v));
-  v128.store(to + row, w2);
-}
-
-/** One tap of up to four output channels. */
-export function loadTap(w: usize, lane: usize, count: usize): v128 {
-  if (count === 0) return f32x4.splat(0);
-  let v = v128.load32_zero(w);
-  if (count > 1) v = v128.load32_lane(w + lane, v, 1);
-  if (count > 2) v = v128.load32_lane(w + 2 * lane, v, 2);
-  if (count > 3) v = v128.load32_lane(w + 3 * lane, v, 3);
-  return v;
-}
-
-/**
- * Transforms the weights of `total` slivers of eight output channels from number `first` on into `u`, of winogradWeightsBytes bytes. Output channels lie outStep and channels
- * inStep elements apart; `turned` takes the taps from the last to the first, and `columns` has 288 bytes.
- */
-export function winogradPackF32(
-  p: usize,
-  u: usize,
-  w: usize,
-  outStep: usize,
-  inStep: usize,
-  turned: bool,
-  first: usize,
-  total: usize,
-  columns: usize,
-): void {
-  const channels = get(p, CHANNELS);
-  const outChannels = get(p, OUT_CHANNELS);
-  const sliver = channels * TILE_BYTES;
-  const place = weightsPlace(p);
-  outStep *= 4;
-  inStep *= 4;
-  const tap: isize = turned ? -4 : 4;
-  if (turned) w += 32;
-  const last = (first + total) * 8;
-  for (let k = first * 8; k < last; k += 4) {
-    const count = k < outChannels ? min<usize>(4, outChannels - k) : 0;
-    const to = u + (k / 8) * sliver + (k & 4) * 4;
-    for (let c: usize = 0; c < channels; c++) {
-      const from = w + k * outStep + c * inStep;
-      for (let i: isize = 0; i < 3; i++) {
-        const w0 = loadTap(from + i * tap, outStep, count);
-        const w1 = loadTap(from + (i + 3) * tap, outStep, count);
-        const w2 = loadTap(from + (i + 6) * tap, outStep, count);
-        combineWeights(columns + i * 16, 48, w0, w1, w2);
-      }
-      for (let i: usize = 0; i < 6; i++) {
-        const at = columns + i * 48;
-        const w0 = v128.load(at);
-        const w1 = v128.load(at, 16);
-        const w2 = v128.load(at, 32);
-        combineWeights(to + c * TILE_BYTES + 6 * i * place, place, w0, w1, w2);
-      }
-    }
-  }
-}
 
 /** The outputs of a tile that exist: `channels` of four, and `columns` and `rows` of them. */
 function copyEdge(

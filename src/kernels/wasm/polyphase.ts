@@ -46,8 +46,9 @@ export interface PolyphaseExports {
     g: Pointer,
     x: Pointer,
     first: number,
-    groups: number,
+    total: number,
     perGroup: number,
+    perSlice: number,
     scratch: Pointer,
   ): void;
   convWeightSums(p: Pointer, itemBytes: number): number;
@@ -155,6 +156,12 @@ export function polyphaseConvolutions(wasm: PolyphaseExports, heap: Heap) {
       heap.free(scratch);
       heap.free(weights);
     },
-    weightGrad: weightGradByTiles(wasm, heap, wasm.polyphaseWeightScratch, wasm.polyphaseWeightGradF32),
+    weightGrad: weightGradByTiles(
+      wasm,
+      heap,
+      polyphaseRowTime,
+      wasm.polyphaseWeightScratch,
+      wasm.polyphaseWeightGradF32,
+    ),
   };
 }

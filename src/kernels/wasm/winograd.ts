@@ -6,6 +6,7 @@ import type { Heap } from "../heap.ts";
 import { exchanged, geometryOf } from "./conv-geometry.ts";
 import { FEW_CHANNELS } from "./conv-rows.ts";
 import { ARGUMENTS } from "./module.ts";
+import { threadCount } from "./threads.ts";
 
 export type WeightFinish = (
   p: Pointer,
@@ -49,8 +50,9 @@ export interface WinogradExports {
     g: Pointer,
     x: Pointer,
     first: number,
-    groups: number,
+    total: number,
     perGroup: number,
+    perSlice: number,
     scratch: Pointer,
   ): void;
   convWeightSums(p: Pointer, itemBytes: number): number;
@@ -59,7 +61,9 @@ export interface WinogradExports {
 
 /** Groups of rows of tiles that weights' gradients are summed apart in, for threads: no more than this, and of so many tiles at least. */
 const MOST_GROUPS = 16;
-const LEAST_TILES = 64;
+const LEAST_TILES = 128;
+/** ns that a part of such a group takes at least. */
+const LEAST_TIME = 20000;
 
 let allowed: boolean | undefined;
 
@@ -123,27 +127,51 @@ function isFaster(s: Conv2dShape, pass: Pass): boolean {
   return time < s.batch * s.outHeight * s.outWidth * PLAIN[pass](channels, outChannels);
 }
 
+/** The time of a row of tiles, as winogradRowTime. */
+type RowTime = (across: number, channels: number, outChannels: number) => number;
+
+/**
+ * Output channels that one part sums: all, or where threads would have no group, or some more groups than others, as few as make all of them end first. Inputs are transformed again for each slice of them, so
+ * that with no more threads than groups nothing is done twice.
+ */
+function channelsPerSlice(groups: number, threads: number, outChannels: number, time: (channels: number) => number) {
+  let [best, least] = [outChannels, Number.POSITIVE_INFINITY];
+  for (let slices = 1; slices <= threads; slices++) {
+    const each = slices === 1 ? outChannels : eights(outChannels / slices);
+    const parts = groups * Math.ceil(outChannels / each);
+    const whole = Math.ceil(parts / threads) * time(each);
+    if (slices > 1 && time(each) < LEAST_TIME) break;
+    if (whole < least) [best, least] = [each, whole];
+    if (parts % threads === 0) break;
+  }
+  return best;
+}
+
 /** The gradient of the weights by a kernel that sums rows of tiles in groups, which are added up behind it. */
 export function weightGradByTiles(
   wasm: Pick<WinogradExports, "convWeightSums" | "convWeightFinishF32">,
   heap: Heap,
+  rowTime: RowTime,
   scratchBytes: (p: Pointer) => number,
-  sumGroups: WinogradExports["winogradWeightGradF32"],
+  sumParts: WinogradExports["winogradWeightGradF32"],
 ) {
   return (s: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void => {
     const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
-    const rows = s.batch * tiles(s.outHeight);
-    const wanted = Math.floor((rows * tiles(s.outWidth)) / LEAST_TILES);
+    const [rows, across] = [s.batch * tiles(s.outHeight), tiles(s.outWidth)];
+    const wanted = Math.floor((rows * across) / LEAST_TILES);
     const perGroup = Math.ceil(rows / Math.max(1, Math.min(MOST_GROUPS, wanted)));
-    const parts = Math.ceil(rows / perGroup);
+    const groups = Math.ceil(rows / perGroup);
+    const time = (each: number) => perGroup * rowTime(across, channels, each);
+    const perSlice = channelsPerSlice(groups, threadCount(), outChannels, time);
+    const parts = groups * Math.ceil(outChannels / perSlice);
     heap.i32.set(geometryOf(s), ARGUMENTS / 4);
-    const sums = heap.alloc(parts * wasm.convWeightSums(ARGUMENTS, 4));
+    const sums = heap.alloc(groups * wasm.convWeightSums(ARGUMENTS, 4));
     const scratch = heap.alloc(scratchBytes(ARGUMENTS));
     for (let group = 0; group < s.groups; group++) {
       const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
       const left = x + 4 * group * channels * s.inHeight * s.inWidth;
-      sumGroups(ARGUMENTS, sums, right, left, 0, parts, perGroup, scratch);
-      wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, parts, 0, 9 * channels);
+      sumParts(ARGUMENTS, sums, right, left, 0, parts, perGroup, perSlice, scratch);
+      wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, groups, 0, 9 * channels);
     }
     heap.free(scratch);
     heap.free(sums);
@@ -199,6 +227,6 @@ export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
     inputGrad(s: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void {
       run(exchanged(s), gx, g, w, 0, [9, (9 * s.inChannels) / s.groups], true);
     },
-    weightGrad: weightGradByTiles(wasm, heap, wasm.winogradWeightScratch, wasm.winogradWeightGradF32),
+    weightGrad: weightGradByTiles(wasm, heap, winogradRowTime, wasm.winogradWeightScratch, wasm.winogradWeightGradF32),
   };
 }
