@@ -1,4 +1,5 @@
 import { record } from "../autograd/record.ts";
+import { isTracing } from "../autograd/trace.ts";
 import type { Conv2dShape } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
 import { type FloatDType, isFloat, scalarTypeName } from "../tensor/dtype.ts";
@@ -45,7 +46,7 @@ function forward(x: Tensor, weight: Tensor, bias: Tensor | null, shape: Conv2dSh
     ],
     [x, weight],
     [],
-    { ...shape },
+    isTracing() ? { ...shape } : undefined,
   );
 }
 
@@ -150,10 +151,12 @@ function checkDTypes(x: Tensor, weight: Tensor, bias: Tensor | null): void {
 }
 
 function checkWhole(stride: number[], padding: number[], dilation: number[], groups: number): void {
-  const all = [...stride, ...padding, ...dilation, groups];
-  const fraction = all.find((value) => !Number.isInteger(value));
-  if (fraction !== undefined)
-    throw new ArgumentError(`stride, padding, dilation and groups are whole numbers (got ${fraction})`);
+  for (const numbers of [stride, padding, dilation, [groups]]) {
+    for (const value of numbers) {
+      if (Number.isInteger(value)) continue;
+      throw new ArgumentError(`stride, padding, dilation and groups are whole numbers (got ${value})`);
+    }
+  }
   if (padding.some((p) => p < 0))
     throw new ArgumentError("negative padding is not supported", `got padding=${list(padding)}`);
   if (stride.some((s) => s <= 0))

@@ -49,45 +49,68 @@ export interface PoolExports {
   avgPoolGradF64: AvgPool;
 }
 
-/** What one output pools along an axis: start, end, step, and the elements that an average counts when padding counts. */
-type Window = readonly [start: number, end: number, step: number, padded: number];
+/** int32 of a window, what one output pools along an axis: start, end, step, and the elements that an average counts when padding counts. */
+const WINDOW = 4;
 
+/** Writes the windows along an axis to the heap, from int32 number `to` on. Returns where they end. */
 function windows(
+  { i32 }: Heap,
+  to: number,
   inSize: number,
   outSize: number,
   kernel: number,
   stride: number,
   padding: number,
   dilation: number,
-): Window[] {
-  return Array.from({ length: outSize }, (_, o) => {
+): number {
+  let at = to;
+  for (let o = 0; o < outSize; o++) {
     const first = o * stride - padding;
-    const start = first < 0 ? first + Math.ceil(-first / dilation) * dilation : first;
-    const end = Math.min(first + (kernel - 1) * dilation + 1, inSize);
-    return [start, end, dilation, Math.min(first + kernel, inSize + padding) - first];
-  });
+    i32[at++] = first < 0 ? first + Math.ceil(-first / dilation) * dilation : first;
+    i32[at++] = Math.min(first + (kernel - 1) * dilation + 1, inSize);
+    i32[at++] = dilation;
+    i32[at++] = Math.min(first + kernel, inSize + padding) - first;
+  }
+  return at;
 }
 
-function adaptiveWindows(inSize: number, outSize: number): Window[] {
-  return Array.from({ length: outSize }, (_, o) => {
+function adaptiveWindows({ i32 }: Heap, to: number, inSize: number, outSize: number): number {
+  let at = to;
+  for (let o = 0; o < outSize; o++) {
     const start = Math.floor((o * inSize) / outSize);
     const end = Math.ceil(((o + 1) * inSize) / outSize);
-    return [start, end, 1, end - start];
-  });
+    i32[at++] = start;
+    i32[at++] = end;
+    i32[at++] = 1;
+    i32[at++] = end - start;
+  }
+  return at;
 }
 
-/** The windows of the output's rows, and behind them those of its columns. */
-function table(s: Pool2dShape, dilated: boolean): Window[] {
-  const [down, across] = dilated ? [s.dilationHeight, s.dilationWidth] : [1, 1];
-  return [
-    ...windows(s.inHeight, s.outHeight, s.kernelHeight, s.strideHeight, s.paddingHeight, down),
-    ...windows(s.inWidth, s.outWidth, s.kernelWidth, s.strideWidth, s.paddingWidth, across),
-  ];
-}
+/** Writes the windows of the output's rows, and behind them those of its columns. */
+type Table = (heap: Heap, to: number, s: Pool2dShape) => void;
 
-function adaptiveTable(s: Pool2dShape): Window[] {
-  return [...adaptiveWindows(s.inHeight, s.outHeight), ...adaptiveWindows(s.inWidth, s.outWidth)];
-}
+const adaptive: Table = (heap, to, s) => {
+  const columns = adaptiveWindows(heap, to, s.inHeight, s.outHeight);
+  adaptiveWindows(heap, columns, s.inWidth, s.outWidth);
+};
+
+const dilated: Table = (heap, to, s) => {
+  const { kernelHeight, kernelWidth, strideHeight, strideWidth, paddingHeight, paddingWidth } = s;
+  const columns = windows(
+    heap,
+    to,
+    s.inHeight,
+    s.outHeight,
+    kernelHeight,
+    strideHeight,
+    paddingHeight,
+    s.dilationHeight,
+  );
+  windows(heap, columns, s.inWidth, s.outWidth, kernelWidth, strideWidth, paddingWidth, s.dilationWidth);
+};
+
+const undilated: Table = (heap, to, s) => dilated(heap, to, { ...s, dilationHeight: 1, dilationWidth: 1 });
 
 /** Whether windows of 2 × 2 cover the planes without gaps or overlap. */
 function areSquares(s: Pool2dShape): boolean {
@@ -108,17 +131,17 @@ function areSquares(s: Pool2dShape): boolean {
 /** Pooling. */
 export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
   /** Runs with the windows written to the heap. */
-  function withTable(entries: readonly Window[], run: (at: Pointer) => void): void {
-    const at = heap.alloc(16 * entries.length);
-    heap.i32.set(entries.flat(), at / 4);
+  function withTable(table: Table, s: Pool2dShape, run: (at: Pointer) => void): void {
+    const at = heap.alloc(4 * WINDOW * (s.outHeight + s.outWidth));
+    table(heap, at / 4, s);
     run(at);
     heap.free(at);
   }
 
-  function max(dtype: FloatDType, s: Pool2dShape, entries: Window[], out: Pointer, indices: Pointer, x: Pointer): void {
+  function max(dtype: FloatDType, s: Pool2dShape, table: Table, out: Pointer, indices: Pointer, x: Pointer): void {
     const kernel = dtype === "float32" ? wasm.maxPoolF32 : wasm.maxPoolF64;
     const squares = areSquares(s);
-    withTable(entries, (at) =>
+    withTable(table, s, (at) =>
       kernel(out, indices, x, s.planes, s.inHeight, s.inWidth, s.outHeight, s.outWidth, at, squares),
     );
   }
@@ -126,20 +149,20 @@ export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
   function average(
     kernel: AvgPool,
     s: Pool2dShape,
-    entries: Window[],
+    table: Table,
     out: Pointer,
     x: Pointer,
     countPadding: boolean,
     fixedDivisor: number,
   ): void {
-    withTable(entries, (at) =>
+    withTable(table, s, (at) =>
       kernel(out, x, s.planes, s.inHeight, s.inWidth, s.outHeight, s.outWidth, at, countPadding, fixedDivisor),
     );
   }
 
   return {
     maxPool2d(dtype, shape, out, indices, x) {
-      max(dtype, shape, table(shape, true), out, indices, x);
+      max(dtype, shape, dilated, out, indices, x);
     },
     maxPool2dGrad(dtype, s, gx, g, indices) {
       const kernel = dtype === "float32" ? wasm.maxPoolGradF32 : wasm.maxPoolGradF64;
@@ -148,22 +171,22 @@ export function poolKernels(wasm: PoolExports, heap: Heap): PoolKernels {
     },
     avgPool2d(dtype, shape, out, x) {
       const kernel = dtype === "float32" ? wasm.avgPoolF32 : wasm.avgPoolF64;
-      average(kernel, shape, table(shape, false), out, x, shape.countIncludePad, shape.divisorOverride);
+      average(kernel, shape, undilated, out, x, shape.countIncludePad, shape.divisorOverride);
     },
     avgPool2dGrad(dtype, shape, gx, g) {
       const kernel = dtype === "float32" ? wasm.avgPoolGradF32 : wasm.avgPoolGradF64;
-      average(kernel, shape, table(shape, false), gx, g, shape.countIncludePad, shape.divisorOverride);
+      average(kernel, shape, undilated, gx, g, shape.countIncludePad, shape.divisorOverride);
     },
     adaptiveAvgPool2d(dtype, shape, out, x) {
       const kernel = dtype === "float32" ? wasm.avgPoolF32 : wasm.avgPoolF64;
-      average(kernel, shape, adaptiveTable(shape), out, x, false, 0);
+      average(kernel, shape, adaptive, out, x, false, 0);
     },
     adaptiveAvgPool2dGrad(dtype, shape, gx, g) {
       const kernel = dtype === "float32" ? wasm.avgPoolGradF32 : wasm.avgPoolGradF64;
-      average(kernel, shape, adaptiveTable(shape), gx, g, false, 0);
+      average(kernel, shape, adaptive, gx, g, false, 0);
     },
     adaptiveMaxPool2d(dtype, shape, out, indices, x) {
-      max(dtype, shape, adaptiveTable(shape), out, indices, x);
+      max(dtype, shape, adaptive, out, indices, x);
     },
   };
 }
