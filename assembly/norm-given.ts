@@ -113,9 +113,9 @@ export function gradSumsInOrder<T>(
       const m = load<T>(mean + c * size);
       const s = sums + c * 8;
       const p = products + c * 8;
-      if (!source) addGradSums<T, Straight>(s, p, g + i, x + i, inner, m, 0, 0);
-      else if (before) addGradSums<T, KeptRelu>(s, p, g + i, x + i, inner, m, source + i, before + i);
-      else addGradSums<T, ThroughRelu>(s, p, g + i, x + i, inner, m, source + i, 0);
+      if (!source) addGradSums<T, Straight>(s, p, g + i, x + i, inner, m, 0, 0, 0, 0);
+      else if (before) addGradSums<T, KeptRelu>(s, p, g + i, x + i, inner, m, source + i, before + i, 0, 0);
+      else addGradSums<T, ThroughRelu>(s, p, g + i, x + i, inner, m, source + i, 0, 0, 0);
     }
   }
   for (let c: usize = 0; c < channels; c++) {

@@ -9,13 +9,13 @@ import {
   gradRow,
   gradRowAndSums,
   KeptRelu,
+  OwnRelu,
   Straight,
   SummedRelu,
   scaleGradRow,
-  ThroughRelu,
 } from "./grad-rows";
 import { unaryGrad } from "./gradient";
-import { channelsTogether, HEAD } from "./norm";
+import { affineByChannel, channelsTogether, HEAD } from "./norm";
 
 /** The number of ReLU among the operations of gradient.ts. */
 const RELU: i32 = 0;
@@ -49,6 +49,11 @@ function finishSums<T>(
     store<T>(ks + at, k);
     store<T>(scales + at, weight ? <T>(scale * load<T>(weight + at)) : scale);
   }
+}
+
+/** What forward added to channel d, see OwnRelu. */
+function shiftOf<T>(shifts: usize, d: usize): T {
+  return shifts ? load<T>(shifts + d * sizeof<T>()) : <T>0;
 }
 
 /** Channels side by side. */
@@ -93,7 +98,7 @@ function gradColumns<T>(
 
 /**
  * Channels one behind the other, `together` of them walked row by row. The gradient comes by the way G, see grad-rows.ts; where op >= 0, g are rows in the making: what of
- * `upstream` comes through that activation.
+ * `upstream` comes through that activation. With `shifts`, which lie behind the scales, both are those of the forward pass.
  */
 function gradRows<T, G>(
   gx: usize,
@@ -114,6 +119,7 @@ function gradRows<T, G>(
   op: i32,
   p: f64,
   upstream: usize,
+  shifts: usize,
   together: usize,
   scratch: usize,
 ): void {
@@ -140,7 +146,9 @@ function gradRows<T, G>(
           if (op >= 0) unaryGrad<T>(op, g + i, upstream + i, source + i, inner, p, 0, scratch);
           if (!needsSums) continue;
           const m = load<T>(mean + d * size);
-          addGradSums<T, G>(sums + d * 8, products + d * 8, g + i, x + i, inner, m, source + i, before + i);
+          const a = load<T>(scales + d * size);
+          const b = shiftOf<T>(shifts, d);
+          addGradSums<T, G>(sums + d * 8, products + d * 8, g + i, x + i, inner, m, source + i, before + i, a, b);
         }
       }
     }
@@ -202,6 +210,8 @@ function gradRows<T, G>(
           before + i,
           source + j,
           before + j,
+          load<T>(scales + next * size),
+          shiftOf<T>(shifts, next),
         );
       }
     }
@@ -209,7 +219,7 @@ function gradRows<T, G>(
 }
 
 /**
- * Where an activation followed, number `op`, the gradient before it is g·f'(source), and is put `before`, which may be gx; with `adds`, for ReLU of float32 and rows only, (g + before)·f'(source). `scratch` holds HEAD bytes, two float64 of every
+ * Where an activation followed, number `op`, the gradient before it is g·f'(source), and is put `before`, which may be gx; with `adds`, for ReLU of float32 and rows only, (g + before)·f'(source); with `own`, source is what ReLU made of the normalized x, with `bias`, by fused multiply-adds. `scratch` holds HEAD bytes, two float64 of every
  * channel, and behind them gMean, k and invstd·weight.
  */
 export function normalizeByChannelGrad<T>(
@@ -226,6 +236,8 @@ export function normalizeByChannelGrad<T>(
   rest: usize,
   invstd: usize,
   weight: usize,
+  bias: usize,
+  own: bool,
   batchStatistics: bool,
   before: usize,
   source: usize,
@@ -247,11 +259,12 @@ export function normalizeByChannelGrad<T>(
     gradColumns<T>(gx, gWeight, gBias, h, x, outer, channels, all, mean, rest, invstd, weight, batchStatistics, sums);
     return;
   }
-  const streams: usize = op < 0 ? 2 : 3;
-  const row = inner * sizeof<T>();
-  const together = channelsTogether(streams * outer * row, row, channels);
   // float64 has no loops of its own for ReLU: they would be 2 % of the kernels.
   const isRelu = sizeof<T>() === 4 && op === RELU && batchStatistics && gx !== 0;
+  const fromX = isRelu && own && !adds;
+  const streams: usize = op < 0 || fromX ? 2 : 3;
+  const row = inner * sizeof<T>();
+  const together = channelsTogether(streams * outer * row, row, channels);
   if (isRelu && adds) {
     gradRows<f32, SummedRelu>(
       gx,
@@ -272,11 +285,16 @@ export function normalizeByChannelGrad<T>(
       -1,
       0,
       0,
+      0,
       together,
       scratch,
     );
-  } else if (isRelu && before === gx) {
-    gradRows<f32, ThroughRelu>(
+  } else if (fromX) {
+    // Above the scales, of float32, is room.
+    const scales = scratch + HEAD + channels * 24;
+    const shifts = scales + channels * 4;
+    affineByChannel<f32>(scales, shifts, channels, inner, mean, 0, invstd, weight, bias);
+    gradRows<f32, OwnRelu>(
       gx,
       gWeight,
       gBias,
@@ -290,11 +308,12 @@ export function normalizeByChannelGrad<T>(
       invstd,
       weight,
       batchStatistics,
-      source,
-      0,
+      x,
+      before,
       -1,
       0,
       0,
+      shifts,
       together,
       scratch,
     );
@@ -316,6 +335,7 @@ export function normalizeByChannelGrad<T>(
       source,
       before,
       -1,
+      0,
       0,
       0,
       together,
@@ -341,6 +361,7 @@ export function normalizeByChannelGrad<T>(
       op,
       p,
       g,
+      0,
       together,
       scratch,
     );

@@ -143,7 +143,7 @@ function addChannel<T>(
   const product = load<f64>(weightSum);
   store<f64>(biasSum, 0);
   store<f64>(weightSum, 0);
-  addGradSums<T, Straight>(biasSum, weightSum, g, x, n, mean, 0, 0);
+  addGradSums<T, Straight>(biasSum, weightSum, g, x, n, mean, 0, 0, 0, 0);
   const sum = load<f64>(biasSum);
   const moment = load<f64>(weightSum) - lost * sum;
   store<f64>(row, load<f64>(row) + sum * <f64>weight);

@@ -5,7 +5,7 @@ import { LANE_BYTES, madd, sumBoth, widenHigh } from "./rows";
 /** Σ h and Σ h·(x − mean) with h = g·weight, the weight along the row or 0 */
 export function weightedSums<T>(sums: usize, g: usize, x: usize, n: usize, mean: T, weight: usize): void {
   if (!weight) {
-    addGradSums<T, Straight>(sums, sums + 8, g, x, n, mean, 0, 0);
+    addGradSums<T, Straight>(sums, sums + 8, g, x, n, mean, 0, 0, 0, 0);
     return;
   }
   const bytes = n * sizeof<T>();

@@ -100,8 +100,8 @@ const CASES: Readonly<Record<string, () => Case>> = {
         const n = outer * c * inner;
         const [x, g, weight, bias] = [input(n), input(n, 2), input(c, 3), input(c, 4)];
         return writing(
-          [c, c, c, c, n, n, c, c, c, n, n, n, n, 2 + 4 * c, c, c],
-          (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums, given, z, before, tailed, row, gW, gB) => {
+          [c, c, c, c, n, n, c, c, c, n, n, n, n, 2 + 4 * c, c, c, n],
+          (k, mean, rest, m2, invstd, y, gx, gWeight, gBias, sums, given, z, before, tailed, row, gW, gB, own) => {
             k.momentsByChannel("float32", mean, rest, m2, x, outer, c, inner);
             k.finishMoments("float32", invstd, 0, 0, mean, m2, c, outer * inner, 1e-5, 0);
             k.normalizeByChannel("float32", y, x, outer, c, inner, mean, rest, invstd, weight, bias);
@@ -143,6 +143,9 @@ const CASES: Readonly<Record<string, () => Case>> = {
               true,
               tail,
             );
+            const last = [mean, rest, invstd, weight] as const;
+            const alone = { ...tail, before: own, bias };
+            k.normalizeByChannelGrad("float32", own, 0, 0, g, x, outer, c, inner, ...last, true, alone);
             k.sumByChannel("float32", sums, x, outer, c, inner);
             const relu = inner > 1 ? z : 0;
             k.givenGradByChannel("float32", given, g, x, outer, c, inner, mean, invstd, weight, gBias, gWeight, relu);

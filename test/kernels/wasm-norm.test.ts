@@ -100,7 +100,7 @@ function withTail(kernels: Backend, dtype: FloatDType, shape: [number, number, n
   const [weight, bias] = [block(dtype, channels, () => 1.5 + next()), block(dtype, channels, next)];
   const running = [block(dtype, channels, next), block(dtype, channels, () => 1.1 + next())];
   const [mean, rest, invstd] = [0, 1, 2].map(() => block(dtype, channels));
-  const [y, evaluated, before, gx, inPlace] = [0, 1, 2, 3, 4].map(() => block(dtype, n));
+  const [y, evaluated, before, gx, inPlace, alone, own] = [0, 1, 2, 3, 4, 5, 6].map(() => block(dtype, n));
   const [gWeight, gBias] = [block(dtype, channels), block(dtype, channels)];
   const sizes = [outer, channels, inner] as const;
   const tail = { residual, activation };
@@ -111,11 +111,21 @@ function withTail(kernels: Backend, dtype: FloatDType, shape: [number, number, n
     const back = { activation, source: y, before: to };
     kernels.normalizeByChannelGrad(dtype, out, gWeight, gBias, g, x, ...sizes, mean, rest, invstd, weight, true, back);
   }
+  // without a residual the slope of ReLU may be told from x
+  const [gW, gB] = [block(dtype, channels), block(dtype, channels)];
+  kernels.batchNorm(dtype, alone, mean, rest, invstd, 0, 0, x, ...sizes, weight, bias, 1e-5, 0, {
+    residual: 0,
+    activation,
+  });
+  const back = { activation, source: alone, before: own, bias: activation === "relu" ? bias : undefined };
+  kernels.normalizeByChannelGrad(dtype, own, gW, gB, g, x, ...sizes, mean, rest, invstd, weight, true, back);
   const of = (pointer: number, count: number) => values(dtype, pointer, count);
   const stats = [mean, invstd, rm, rv].map((pointer) => of(pointer, channels));
   return {
     exact: stats.concat(inner > 1 && activation === "relu" ? [of(y, n), of(evaluated, n), of(before, n)] : []),
-    near: [y, evaluated, before, gx, inPlace].map((p) => of(p, n)).concat([of(gWeight, channels), of(gBias, channels)]),
+    near: [y, evaluated, before, gx, inPlace, own]
+      .map((p) => of(p, n))
+      .concat([gWeight, gBias, gW, gB].map((p) => of(p, channels))),
   };
 }
 

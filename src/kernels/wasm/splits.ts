@@ -235,7 +235,9 @@ const norms: Record<string, Split> = {
   ...floats("batchNorm", (bytes) => channels(8, [0, 6, 15], [1, 2, 3, 4, 5, 11, 12], bytes, 3, 20)),
   ...floats("momentsByChannel", (bytes) => channels(5, [3], [0, 1, 2], bytes, 2, 8)),
   ...floats("scaleByChannel", () => scaleByChannel),
-  ...floats("normalizeByChannelGrad", (bytes) => channels(6, [0, 3, 4, 14, 15], [1, 2, 9, 10, 11, 12], bytes, 4, 19)),
+  ...floats("normalizeByChannelGrad", (bytes) =>
+    channels(6, [0, 3, 4, 16, 17], [1, 2, 9, 10, 11, 12, 13], bytes, 4, 21),
+  ),
   ...floats("momentsInOrder", momentsInOrder),
   ...floats("gradSumsInOrder", (bytes) => channels(5, [2, 3, 10, 11], [0, 1, 8, 9], bytes, 3, 12)),
   ...floats("givenGradByChannel", () => givenGradByChannel),

@@ -120,6 +120,7 @@ export function channelGradients(
   const dtype = floatDType(x.dtype, "batch_norm");
   const { images, outer, channels, inner } = view;
   const scale = weight && packed(weight);
+  const shift = slope?.bias && packed(slope.bias);
   const keepsBefore = slope !== null && needs.before === true;
   const gx = needs.x ? (spare && !keepsBefore ? g : emptyAs(x)) : null;
   const gWeight = needs.weight ? emptyTensor([images * channels], dtype) : null;
@@ -134,6 +135,7 @@ export function channelGradients(
           source: slope.source.pointer,
           before: before.pointer,
           adds: addend !== null,
+          bias: slope.bias === undefined ? undefined : (shift?.pointer ?? 0),
         }
       : undefined;
   eachImage(x, view, (e, c) =>
@@ -196,6 +198,7 @@ function recorded(
   }
   const { mean } = statistics;
   const inputs = [x, weight, bias, residual];
+  const biasVersion = bias?.storage.version;
   const compute = (g: Tensor, needs: readonly boolean[], memory: GradientMemory) => {
     if (isGradEnabled()) {
       const again = () => (given ? batchNormEval(x, affine, mean, given, eps) : batchNormTrain(x, affine, null, eps));
@@ -213,10 +216,13 @@ function recorded(
     const addend = liesAsX ? memory.addend : null;
     const upstream = packedAs(g, x.strides);
     const slope = tailSlope(tail, y, () => scaleAndShift(x, affine, exact, { residual, activation: null }));
+    // The bias is not saved: it may have changed.
+    const isOwn = activation === "relu" && !residual && bias?.storage.version === biasVersion;
     const wanted = { x: needs[0], weight: needs[1], bias: needs[2], before: slope !== null && needs[3] };
     const forResidual = needs[3] && slope === null;
     const spare = !forResidual && (upstream !== g || memory.isSpare(g));
-    const found = channelGradients(upstream, x, weight, exact, !given, wanted, slope, view, spare, addend);
+    const through = slope && isOwn ? { ...slope, bias } : slope;
+    const found = channelGradients(upstream, x, weight, exact, !given, wanted, through, view, spare, addend);
     if (slope && slope.source !== y) slope.source.storage.release();
     if (given) exact.invstd.storage.release();
     const gResidual = forResidual ? upstream : found.before;

@@ -63,6 +63,8 @@ export interface TailSlope {
   readonly op: UnaryGradOp;
   readonly p?: number;
   readonly source: Tensor;
+  /** where the source is ReLU of the normalized values alone: the bias, if it is still that of the forward pass */
+  readonly bias?: Tensor | null;
 }
 
 /** The way back through a tail with the output y; null without an activation. `before` computes the activation's input anew. */
