@@ -23,6 +23,11 @@ export function geometryOf(s: Conv2dShape): number[] {
   ];
 }
 
+/** Behind the geometry: what splits-linear.ts is told of a kernel, so that nobody computes it again. Work of an item, items that are done together, and a thread's bytes of scratch. */
+export const WORK_AT = 88;
+export const TOGETHER_AT = 92;
+export const SCRATCH_AT = 96;
+
 /** The convolution of the output's gradient that gives the input's, for a 3×3 kernel of stride 1 whose taps and channels are exchanged. */
 export function exchanged(s: Conv2dShape): Conv2dShape {
   return {

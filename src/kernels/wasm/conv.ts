@@ -4,13 +4,14 @@ import type { Heap } from "../heap.ts";
 import { geometryOf, MOST_TAPS, phases, TAPS_AT, type Tap } from "./conv-geometry.ts";
 import { type ConvImagesExports, imageConvolutions } from "./conv-images.ts";
 import { type ConvOneExports, oneChannelConvolutions } from "./conv-one.ts";
+import { type Forward, type InputGrad, planned, type WeightGrad } from "./conv-plans.ts";
 import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
 import { type ConvWeightSmallExports, smallWeightGradients } from "./conv-weight-small.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
 import type { MemoryExports } from "./memory.ts";
 import { ARGUMENTS } from "./module.ts";
 import { type PolyphaseExports, polyphaseConvolutions } from "./polyphase.ts";
-import { type WeightFinish, type WinogradExports, winogradConvolutions } from "./winograd.ts";
+import { type WeightFinish, type WinogradExports, winogradAllowed, winogradConvolutions } from "./winograd.ts";
 
 type Bytes = (p: Pointer, itemBytes: number) => number;
 type Pack = (p: Pointer, weights: Pointer, w: Pointer) => void;
@@ -25,7 +26,7 @@ type Conv = (
   total: number,
   scratch: Pointer,
 ) => void;
-type WeightGrad = (
+type SumImages = (
   p: Pointer,
   sums: Pointer,
   g: Pointer,
@@ -55,8 +56,8 @@ export interface ConvExports
   convF32: Conv;
   convF64: Conv;
   convWeightScratch: Bytes;
-  convWeightGradF32: WeightGrad;
-  convWeightGradF64: WeightGrad;
+  convWeightGradF32: SumImages;
+  convWeightGradF64: SumImages;
   convWeightFinishF64: WeightFinish;
 }
 
@@ -250,41 +251,62 @@ export function convKernels(
     return sizes.includes(0) || s.kernelHeight * s.kernelWidth > MOST_TAPS;
   }
 
-  return {
-    conv2d(dtype, shape, out, x, w, bias) {
-      if (isOdd(shape)) return reference.conv2d(dtype, shape, out, x, w, bias);
-      if (isDepthwise(shape)) return depthwise.conv2d(dtype, shape, out, x, w, bias);
-      if (winograd.suits(dtype, shape, "forward")) return winograd.forward(shape, out, x, w, bias);
-      if (images.suits(dtype, shape)) return images.forward(shape, out, x, w, bias);
-      if (oneChannel.suits(dtype, shape)) return oneChannel.forward(shape, out, x, w, bias);
-      if (polyphase.suits(dtype, shape)) return polyphase.forward(shape, out, x, w, bias);
-      if (rows.suits(dtype, shape)) return rows.forward(shape, out, x, w, bias);
-      const s = isPointwise(shape) ? asRow(shape) : shape;
-      for (let group = 0; group < s.groups; group++) forward(dtype, s, group, out, x, w, bias);
-    },
-    conv2dInputGrad(dtype, shape, gx, g, w) {
-      if (isOdd(shape)) return reference.conv2dInputGrad(dtype, shape, gx, g, w);
-      if (isDepthwise(shape)) return depthwise.conv2dInputGrad(dtype, shape, gx, g, w);
-      if (winograd.suits(dtype, shape, "inputGrad")) return winograd.inputGrad(shape, gx, g, w);
-      if (images.suits(dtype, shape)) return images.inputGrad(shape, gx, g, w);
-      if (polyphase.suitsInputGrad(dtype, shape)) return polyphase.inputGrad(shape, gx, g, w);
-      if (rows.suitsInputGrad(dtype, shape)) return rows.inputGrad(shape, gx, g, w);
-      const s = isPointwise(shape) ? asRow(shape) : shape;
-      // A stride beyond the kernel leaves positions that no output reads.
-      const gaps = s.kernelHeight < s.strideHeight || s.kernelWidth < s.strideWidth;
-      const dilated = s.strideHeight * s.strideWidth > 1 && s.dilationHeight * s.dilationWidth > 1;
-      if (gaps || dilated) {
-        (dtype === "float32" ? wasm.fillF32 : wasm.fillF64)(gx, s.batch * s.inChannels * s.inHeight * s.inWidth, 0);
-      }
+  function chooseForward(dtype: FloatDType, shape: Conv2dShape): Forward {
+    if (isOdd(shape)) return (...args) => reference.conv2d(dtype, shape, ...args);
+    if (isDepthwise(shape)) return (...args) => depthwise.conv2d(dtype, shape, ...args);
+    if (winograd.suits(dtype, shape, "forward")) return winograd.forward(shape);
+    if (images.suits(dtype, shape)) return (...args) => images.forward(shape, ...args);
+    if (oneChannel.suits(dtype, shape)) return (...args) => oneChannel.forward(shape, ...args);
+    if (polyphase.suits(dtype, shape)) return (...args) => polyphase.forward(shape, ...args);
+    if (rows.suits(dtype, shape)) return (...args) => rows.forward(shape, ...args);
+    const s = isPointwise(shape) ? asRow(shape) : shape;
+    return (...args) => {
+      for (let group = 0; group < s.groups; group++) forward(dtype, s, group, ...args);
+    };
+  }
+
+  function chooseInputGrad(dtype: FloatDType, shape: Conv2dShape): InputGrad {
+    if (isOdd(shape)) return (...args) => reference.conv2dInputGrad(dtype, shape, ...args);
+    if (isDepthwise(shape)) return (...args) => depthwise.conv2dInputGrad(dtype, shape, ...args);
+    if (winograd.suits(dtype, shape, "inputGrad")) return winograd.inputGrad(shape);
+    if (images.suits(dtype, shape)) return (...args) => images.inputGrad(shape, ...args);
+    if (polyphase.suitsInputGrad(dtype, shape)) return (...args) => polyphase.inputGrad(shape, ...args);
+    if (rows.suitsInputGrad(dtype, shape)) return (...args) => rows.inputGrad(shape, ...args);
+    const s = isPointwise(shape) ? asRow(shape) : shape;
+    // A stride beyond the kernel leaves positions that no output reads.
+    const gaps = s.kernelHeight < s.strideHeight || s.kernelWidth < s.strideWidth;
+    const dilated = s.strideHeight * s.strideWidth > 1 && s.dilationHeight * s.dilationWidth > 1;
+    const fill = dtype === "float32" ? wasm.fillF32 : wasm.fillF64;
+    return (gx, g, w) => {
+      if (gaps || dilated) fill(gx, s.batch * s.inChannels * s.inHeight * s.inWidth, 0);
       for (let group = 0; group < s.groups; group++) inputGrad(dtype, s, group, gx, g, w);
-    },
-    conv2dWeightGrad(dtype, shape, gw, g, x) {
-      if (isOdd(shape)) return reference.conv2dWeightGrad(dtype, shape, gw, g, x);
-      if (isDepthwise(shape)) return depthwise.conv2dWeightGrad(dtype, shape, gw, g, x);
-      if (winograd.suits(dtype, shape, "weightGrad")) return winograd.weightGrad(shape, gw, g, x);
-      if (small.suits(dtype, shape)) return small.weightGrad(shape, gw, g, x);
-      if (polyphase.suitsWeightGrad(dtype, shape)) return polyphase.weightGrad(shape, gw, g, x);
-      for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, gw, g, x);
-    },
+    };
+  }
+
+  function chooseWeightGrad(dtype: FloatDType, shape: Conv2dShape): WeightGrad {
+    if (isOdd(shape)) return (...args) => reference.conv2dWeightGrad(dtype, shape, ...args);
+    if (isDepthwise(shape)) return (...args) => depthwise.conv2dWeightGrad(dtype, shape, ...args);
+    if (winograd.suits(dtype, shape, "weightGrad")) return winograd.weightGrad(shape);
+    if (small.suits(dtype, shape)) return (...args) => small.weightGrad(shape, ...args);
+    if (polyphase.suitsWeightGrad(dtype, shape)) return polyphase.weightGrad(shape);
+    return (...args) => {
+      for (let group = 0; group < shape.groups; group++) weightGrad(dtype, shape, group, ...args);
+    };
+  }
+
+  const forwards = ways(chooseForward);
+  const inputGrads = ways(chooseInputGrad);
+  const weightGrads = ways(chooseWeightGrad);
+  return {
+    conv2d: (dtype, shape, out, x, w, bias) => forwards(dtype, shape)(out, x, w, bias),
+    conv2dInputGrad: (dtype, shape, gx, g, w) => inputGrads(dtype, shape)(gx, g, w),
+    conv2dWeightGrad: (dtype, shape, gw, g, x) => weightGrads(dtype, shape)(gw, g, x),
   };
+}
+
+/** The way that `choose` finds for a shape: of float32 it is kept, with Winograd's algorithm and without. */
+function ways<Way>(choose: (dtype: FloatDType, s: Conv2dShape) => Way) {
+  const [all, plain] = [planned((s) => choose("float32", s)), planned((s) => choose("float32", s))];
+  return (dtype: FloatDType, s: Conv2dShape): Way =>
+    dtype === "float64" ? choose(dtype, s) : winogradAllowed() ? all(s) : plain(s);
 }

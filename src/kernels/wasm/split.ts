@@ -24,6 +24,8 @@ export interface Split {
   /** which argument is scratch memory, and its bytes if they are not ARGUMENT_BYTES */
   readonly scratch?: number;
   readonly scratchBytes?: (a: Args, kernels: Kernels) => number;
+  /** the caller's scratch memory has room for all threads */
+  readonly scratchOfAll?: boolean;
 }
 
 /** Work of a part: about 10 µs, many times what it costs to take one. */
@@ -55,7 +57,7 @@ export function splitKernels<Exports extends object>(
 
 function splitKernel(pool: Pool, number: number, kernels: Kernels, name: string, split: Split): Kernel {
   const kernel = kernels[name];
-  const { items, work, grain, scratch = -1, scratchBytes } = split;
+  const { items, work, grain, scratch = -1, scratchBytes, scratchOfAll } = split;
   const steps = new Float64Array(MOST_ARGUMENTS);
   const cut: Cut = { items: 0, total: 0, block: 0, scratch, scratchAt: 0, scratchBytes: 0, steps };
   return (...args) => {
@@ -77,6 +79,10 @@ function splitKernel(pool: Pool, number: number, kernels: Kernels, name: string,
     split.steps(args, steps);
     if (scratch < 0) return pool.run(number, args, cut);
     cut.scratchBytes = scratchBytes ? (scratchBytes(args, kernels) + 63) & ~63 : ARGUMENT_BYTES;
+    if (scratchOfAll) {
+      cut.scratchAt = args[scratch];
+      return pool.run(number, args, cut);
+    }
     cut.scratchAt = heap.alloc(threads * cut.scratchBytes);
     try {
       pool.run(number, args, cut);

@@ -1,8 +1,8 @@
 import { heap } from "../heap.ts";
+import { SCRATCH_AT, TOGETHER_AT, WORK_AT } from "./conv-geometry.ts";
 import { polyphaseRowTime } from "./polyphase.ts";
 import type { Split } from "./split.ts";
 import { threadCount } from "./threads.ts";
-import { winogradRowTime } from "./winograd.ts";
 
 /* How matrix products and convolutions are cut. Arguments are known by their places. */
 
@@ -153,6 +153,7 @@ const winogradPack: Split = {
   work: (args) => 300 * field(args, 4),
   scratch: 8,
   scratchBytes: () => 432,
+  scratchOfAll: true,
   steps(_args, steps) {
     steps[6] = 1;
   },
@@ -161,21 +162,23 @@ const winogradPack: Split = {
 /** By rows of tiles, in the blocks in which they are done. */
 const winograd: Split = {
   items: 6,
-  work: (args) => winogradRowTime(Math.ceil(field(args, 28) / 4), field(args, 4), field(args, 20)) / 0.3,
-  grain: ([p], kernels) => kernels.winogradRows(p) as number,
+  work: (args) => field(args, WORK_AT),
+  grain: (args) => field(args, TOGETHER_AT),
   scratch: 7,
-  scratchBytes: ([p], kernels) => kernels.winogradScratch(p) as number,
+  scratchBytes: (args) => field(args, SCRATCH_AT),
+  scratchOfAll: true,
   steps(_args, steps) {
     steps[5] = 1;
   },
 };
 
 /** By groups of rows of tiles and slices of output channels. */
-const winogradWeight: Split = {
+const tilesWeight: Split = {
   items: 5,
-  work: (args) => (args[6] * winogradRowTime(Math.ceil(field(args, 28) / 4), field(args, 4), args[7])) / 0.3,
+  work: (args) => field(args, WORK_AT),
   scratch: 8,
-  scratchBytes: ([p], kernels) => kernels.winogradWeightScratch(p) as number,
+  scratchBytes: (args) => field(args, SCRATCH_AT),
+  scratchOfAll: true,
   steps(_args, steps) {
     steps[4] = 1;
   },
@@ -192,13 +195,13 @@ const polyphasePack: Split = {
   },
 };
 
-const polyphaseWork = (args: readonly number[], outChannels = field(args, 20)) =>
-  polyphaseRowTime(Math.ceil(field(args, 28) / 4), field(args, 4), outChannels) / 0.3;
+const polyphaseWork = (args: readonly number[]) =>
+  polyphaseRowTime(Math.ceil(field(args, 28) / 4), field(args, 4), field(args, 20)) / 0.3;
 
 /** By rows of tiles, in the blocks in which they are done; `first` is the place of the first one, before their number and the scratch memory. */
 const polyphase = (first: number, scratchOf: string): Split => ({
   items: first + 1,
-  work: (args) => polyphaseWork(args),
+  work: polyphaseWork,
   grain: ([p], kernels) => kernels.polyphaseRows(p) as number,
   scratch: first + 2,
   scratchBytes: ([p], kernels) => kernels[scratchOf](p) as number,
@@ -206,16 +209,6 @@ const polyphase = (first: number, scratchOf: string): Split => ({
     steps[first] = 1;
   },
 });
-
-const polyphaseWeight: Split = {
-  items: 5,
-  work: (args) => args[6] * polyphaseWork(args, args[7]),
-  scratch: 8,
-  scratchBytes: ([p], kernels) => kernels.polyphaseWeightScratch(p) as number,
-  steps(_args, steps) {
-    steps[4] = 1;
-  },
-};
 
 /** By channels; `first` is the place of the first one, before their number and the scratch memory. */
 const depthwise = (first: number, bytes: number): Split => ({
@@ -258,11 +251,11 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   convWeightSmallFinishF32: convWeightSmallFinish,
   winogradPackF32: winogradPack,
   winogradF32: winograd,
-  winogradWeightGradF32: winogradWeight,
+  winogradWeightGradF32: tilesWeight,
   polyphasePackF32: polyphasePack,
   polyphaseF32: polyphase(5, "polyphaseScratch"),
   polyphaseInputGradF32: polyphase(4, "polyphaseInputScratch"),
-  polyphaseWeightGradF32: polyphaseWeight,
+  polyphaseWeightGradF32: tilesWeight,
   depthwiseF32: depthwise(5, 4),
   depthwiseF64: depthwise(5, 8),
   depthwiseInputGradF32: depthwise(4, 4),

@@ -3,7 +3,8 @@ import { EnvironmentError } from "../../util/errors.ts";
 import type { Conv2dShape, Pointer } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
-import { exchanged, geometryOf } from "./conv-geometry.ts";
+import { exchanged, geometryOf, SCRATCH_AT, TOGETHER_AT, WORK_AT } from "./conv-geometry.ts";
+import type { Forward, InputGrad, WeightGrad } from "./conv-plans.ts";
 import { FEW_CHANNELS } from "./conv-rows.ts";
 import { ARGUMENTS } from "./module.ts";
 import { threadCount } from "./threads.ts";
@@ -147,7 +148,25 @@ function channelsPerSlice(groups: number, threads: number, outChannels: number, 
   return best;
 }
 
-/** The gradient of the weights by a kernel that sums rows of tiles in groups, which are added up behind it. */
+/** Threads share a block of heap, of which each has so many bytes. */
+const aligned = (bytes: number) => (bytes + 63) & ~63;
+
+function writeBlock(heap: Heap, block: readonly number[]): void {
+  const { i32 } = heap;
+  for (let i = 0; i < block.length; i++) i32[ARGUMENTS / 4 + i] = block[i];
+}
+
+/** A geometry with what splits-linear.ts is told. */
+function blockOf(s: Conv2dShape, work: number, together: number, scratch: number): number[] {
+  const block = geometryOf(s);
+  while (block.length <= SCRATCH_AT / 4) block.push(0);
+  block[WORK_AT / 4] = Math.ceil(work);
+  block[TOGETHER_AT / 4] = together;
+  block[SCRATCH_AT / 4] = scratch;
+  return block;
+}
+
+/** The gradient of the weights by a kernel that sums rows of tiles in groups, which are added up behind it: a function of its own for each shape. */
 export function weightGradByTiles(
   wasm: Pick<WinogradExports, "convWeightSums" | "convWeightFinishF32">,
   heap: Heap,
@@ -155,60 +174,62 @@ export function weightGradByTiles(
   scratchBytes: (p: Pointer) => number,
   sumParts: WinogradExports["winogradWeightGradF32"],
 ) {
-  return (s: Conv2dShape, gw: Pointer, g: Pointer, x: Pointer): void => {
+  return (s: Conv2dShape): WeightGrad => {
     const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
     const [rows, across] = [s.batch * tiles(s.outHeight), tiles(s.outWidth)];
     const wanted = Math.floor((rows * across) / LEAST_TILES);
     const perGroup = Math.ceil(rows / Math.max(1, Math.min(MOST_GROUPS, wanted)));
     const groups = Math.ceil(rows / perGroup);
     const time = (each: number) => perGroup * rowTime(across, channels, each);
-    const perSlice = channelsPerSlice(groups, threadCount(), outChannels, time);
-    const parts = groups * Math.ceil(outChannels / perSlice);
-    heap.i32.set(geometryOf(s), ARGUMENTS / 4);
-    const sums = heap.alloc(groups * wasm.convWeightSums(ARGUMENTS, 4));
-    const scratch = heap.alloc(scratchBytes(ARGUMENTS));
-    for (let group = 0; group < s.groups; group++) {
-      const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
-      const left = x + 4 * group * channels * s.inHeight * s.inWidth;
-      sumParts(ARGUMENTS, sums, right, left, 0, parts, perGroup, perSlice, scratch);
-      wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, groups, 0, 9 * channels);
-    }
-    heap.free(scratch);
-    heap.free(sums);
+    writeBlock(heap, geometryOf(s));
+    const scratch = aligned(scratchBytes(ARGUMENTS));
+    const sumsBytes = aligned(groups * wasm.convWeightSums(ARGUMENTS, 4));
+    const plan = (threads: number) => {
+      const perSlice = channelsPerSlice(groups, threads, outChannels, time);
+      const parts = groups * Math.ceil(outChannels / perSlice);
+      return { threads, perSlice, parts, block: blockOf(s, time(perSlice) / 0.3, 1, scratch) };
+    };
+    let cut = plan(threadCount());
+    return (gw, g, x) => {
+      if (cut.threads !== threadCount()) cut = plan(threadCount());
+      const { threads, perSlice, parts, block } = cut;
+      writeBlock(heap, block);
+      const sums = heap.alloc(sumsBytes + threads * scratch);
+      for (let group = 0; group < s.groups; group++) {
+        const right = g + 4 * group * outChannels * s.outHeight * s.outWidth;
+        const left = x + 4 * group * channels * s.inHeight * s.inWidth;
+        sumParts(ARGUMENTS, sums, right, left, 0, parts, perGroup, perSlice, sums + sumsBytes);
+        wasm.convWeightFinishF32(ARGUMENTS, gw + 36 * group * channels * outChannels, sums, groups, 0, 9 * channels);
+      }
+      heap.free(sums);
+    };
   };
 }
 
 /** Convolutions by Winograd's algorithm, for shapes that suit it: 3×3 kernels of float32, not strided nor dilated, of enough channels. */
 export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
-  function run(
-    s: Conv2dShape,
-    out: Pointer,
-    x: Pointer,
-    w: Pointer,
-    bias: Pointer,
-    wSteps: readonly [out: number, input: number],
-    turned: boolean,
-  ): void {
+  function prepared(s: Conv2dShape, outStep: number, inStep: number, turned: boolean): Forward {
     const [channels, outChannels] = [s.inChannels / s.groups, s.outChannels / s.groups];
-    heap.i32.set(geometryOf(s), ARGUMENTS / 4);
-    const weights = heap.alloc(wasm.winogradWeightsBytes(ARGUMENTS));
-    const scratch = heap.alloc(wasm.winogradScratch(ARGUMENTS));
-    for (let group = 0; group < s.groups; group++) {
-      const from = w + 36 * group * channels * outChannels;
-      wasm.winogradPackF32(ARGUMENTS, weights, from, ...wSteps, turned, 0, Math.ceil(outChannels / 8), scratch);
-      wasm.winogradF32(
-        ARGUMENTS,
-        out + 4 * group * outChannels * s.outHeight * s.outWidth,
-        x + 4 * group * channels * s.inHeight * s.inWidth,
-        weights,
-        bias && bias + 4 * group * outChannels,
-        0,
-        s.batch * tiles(s.outHeight),
-        scratch,
-      );
-    }
-    heap.free(scratch);
-    heap.free(weights);
+    writeBlock(heap, geometryOf(s));
+    const weightsBytes = aligned(wasm.winogradWeightsBytes(ARGUMENTS));
+    const scratchBytes = aligned(wasm.winogradScratch(ARGUMENTS));
+    const work = winogradRowTime(tiles(s.outWidth), channels, outChannels) / 0.3;
+    const block = blockOf(s, work, wasm.winogradRows(ARGUMENTS), scratchBytes);
+    const [slivers, rows] = [Math.ceil(outChannels / 8), s.batch * tiles(s.outHeight)];
+    return (out, x, w, bias) => {
+      writeBlock(heap, block);
+      const weights = heap.alloc(weightsBytes + threadCount() * scratchBytes);
+      const scratch = weights + weightsBytes;
+      for (let group = 0; group < s.groups; group++) {
+        const from = w + 36 * group * channels * outChannels;
+        wasm.winogradPackF32(ARGUMENTS, weights, from, outStep, inStep, turned, 0, slivers, scratch);
+        const to = out + 4 * group * outChannels * s.outHeight * s.outWidth;
+        const image = x + 4 * group * channels * s.inHeight * s.inWidth;
+        const offsets = bias && bias + 4 * group * outChannels;
+        wasm.winogradF32(ARGUMENTS, to, image, weights, offsets, 0, rows, scratch);
+      }
+      heap.free(weights);
+    };
   }
 
   return {
@@ -220,12 +241,11 @@ export function winogradConvolutions(wasm: WinogradExports, heap: Heap) {
       const computed = pass === "inputGrad" ? exchanged(s) : s;
       return s.inWidth >= 4 && s.outWidth >= 4 && isFaster(computed, pass) && winogradAllowed();
     },
-    forward(s: Conv2dShape, out: Pointer, x: Pointer, w: Pointer, bias: Pointer): void {
-      run(s, out, x, w, bias, [(9 * s.inChannels) / s.groups, 9], false);
-    },
+    forward: (s: Conv2dShape): Forward => prepared(s, (9 * s.inChannels) / s.groups, 9, false),
     /** A convolution of the output's gradient, with the weights turned round and their channels exchanged. */
-    inputGrad(s: Conv2dShape, gx: Pointer, g: Pointer, w: Pointer): void {
-      run(exchanged(s), gx, g, w, 0, [9, (9 * s.inChannels) / s.groups], true);
+    inputGrad(s: Conv2dShape): InputGrad {
+      const convolve = prepared(exchanged(s), 9, (9 * s.inChannels) / s.groups, true);
+      return (gx, g, w) => convolve(gx, g, w, 0);
     },
     weightGrad: weightGradByTiles(wasm, heap, winogradRowTime, wasm.winogradWeightScratch, wasm.winogradWeightGradF32),
   };
