@@ -2,6 +2,7 @@ export * from "./avg-pool";
 export * from "./conv";
 export * from "./conv-images";
 export * from "./conv-one";
+export * from "./conv-pointwise";
 export * from "./conv-rows";
 export * from "./conv-weight";
 export * from "./conv-weight-small";

@@ -44,10 +44,11 @@ type Tall = u64;
 type Sliver = u8;
 type Table = u16;
 type Woven = u32;
+type Spread = u64;
 
 /**
  * One tile over k steps: out (+)= start + a·b. Rows of a lie side by side, and go on by aStep bytes. b is a sliver and rows start with 0, or `table` says where in b each step's row is and `bias` what
- * each row starts with. Woven, the columns take turns with those of `even`, a finished tile.
+ * each row starts with. Woven, the columns take turns with those of `even`, a finished tile; spread, with zeros.
  */
 function multiply<T, Rows, Kind>(
   k: usize,
@@ -114,6 +115,7 @@ function multiply<T, Rows, Kind>(
 
 function finishRow<T, Kind>(out: usize, even: usize, low: v128, high: v128, accumulate: bool): void {
   if (sizeof<Kind>() === sizeof<Woven>()) weaveRow(out, v128.load(even), v128.load(even, 16), low, high, accumulate);
+  else if (sizeof<Kind>() === sizeof<Spread>()) weaveRow(out, low, high, v128.splat<T>(0), v128.splat<T>(0), false);
   else storeRow<T>(out, low, high, accumulate);
 }
 
@@ -159,6 +161,21 @@ export function wovenTile(
 ): void {
   if (high === TALL_ROWS) multiply<f32, Tall, Woven>(k, a, TALL_ROWS * 4, b, table, bias, even, out, row, add);
   else multiply<f32, Four, Woven>(k, a, TILE_ROWS * 4, b, table, bias, even, out, row, add);
+}
+
+/** out = bias + a·b of float32, each followed by a zero: 16 columns. */
+export function spreadTile(
+  high: usize,
+  k: usize,
+  a: usize,
+  b: usize,
+  table: usize,
+  bias: usize,
+  out: usize,
+  row: usize,
+): void {
+  if (high === TALL_ROWS) multiply<f32, Tall, Spread>(k, a, TALL_ROWS * 4, b, table, bias, 0, out, row, false);
+  else multiply<f32, Four, Spread>(k, a, TILE_ROWS * 4, b, table, bias, 0, out, row, false);
 }
 
 /** Eight even and eight odd columns of a row, written or added by turns. */

@@ -122,6 +122,13 @@ const CONVOLUTIONS: [string, Partial<Conv2dShape>][] = [
     },
   ],
   [
+    "1 × 1, stride 2, an odd number of rows and of columns, tiles across rows, groups",
+    {
+      ...{ inChannels: 10, outChannels: 18, inHeight: 11, inWidth: 13, kernelHeight: 1, kernelWidth: 1, groups: 2 },
+      ...{ strideHeight: 2, strideWidth: 2 },
+    },
+  ],
+  [
     "1 × 1, stride 3 across, tiles of five and of four rows",
     {
       ...{ inChannels: 32, outChannels: 38, inHeight: 4, inWidth: 28, kernelHeight: 1, kernelWidth: 1 },

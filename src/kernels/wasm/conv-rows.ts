@@ -89,7 +89,7 @@ export function rowConvolutions(wasm: ConvRowsExports, heap: Heap) {
 }
 
 /** One call of the kernel: its argument block, rows of the result and of the whole batch, and where in a plane the first output is. */
-interface Plan {
+export interface Plan {
   readonly block: Int32Array;
   readonly rows: number;
   readonly items: number;
@@ -101,7 +101,7 @@ function plan(geometry: readonly number[], taps: readonly Tap[], first: number):
   return { block: argumentBlock(geometry, taps), rows, items: batch * gridHeight, first };
 }
 
-function planForward(s: Conv2dShape): Plan {
+export function planForward(s: Conv2dShape): Plan {
   const [channels, rows] = [s.inChannels / s.groups, s.outChannels / s.groups];
   const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
   const size = s.kernelHeight * s.kernelWidth;
@@ -114,7 +114,7 @@ function planForward(s: Conv2dShape): Plan {
 }
 
 /** For each phase of the stride down a convolution of g, of which the input's channels are the rows; both phases across at once. */
-function planInputGrad(s: Conv2dShape): Plan[] {
+export function planInputGrad(s: Conv2dShape): Plan[] {
   const [channels, rows] = [s.outChannels / s.groups, s.inChannels / s.groups];
   const [inPlane, outPlane] = [s.inHeight * s.inWidth, s.outHeight * s.outWidth];
   const size = s.kernelHeight * s.kernelWidth;

@@ -5,6 +5,7 @@ import { geometryOf, MOST_TAPS, phases, TAPS_AT, type Tap } from "./conv-geometr
 import { type ConvImagesExports, imageConvolutions } from "./conv-images.ts";
 import { type ConvOneExports, oneChannelConvolutions } from "./conv-one.ts";
 import { type Forward, type InputGrad, planned, type WeightGrad } from "./conv-plans.ts";
+import { type ConvPointwiseExports, pointwiseConvolutions } from "./conv-pointwise.ts";
 import { type ConvRowsExports, rowConvolutions } from "./conv-rows.ts";
 import { type ConvWeightSmallExports, smallWeightGradients } from "./conv-weight-small.ts";
 import { type DepthwiseExports, depthwiseConvolutions, isDepthwise } from "./depthwise.ts";
@@ -43,6 +44,7 @@ export interface ConvExports
     DepthwiseExports,
     ConvImagesExports,
     ConvOneExports,
+    ConvPointwiseExports,
     ConvRowsExports,
     ConvWeightSmallExports,
     PolyphaseExports,
@@ -105,6 +107,7 @@ export function convKernels(
   const depthwise = depthwiseConvolutions(wasm, heap);
   const images = imageConvolutions(wasm, heap);
   const oneChannel = oneChannelConvolutions(wasm, heap);
+  const pointwise = pointwiseConvolutions(wasm, heap);
   const rows = rowConvolutions(wasm, heap);
   const small = smallWeightGradients(wasm, heap, smallImageGroups);
 
@@ -258,6 +261,7 @@ export function convKernels(
     if (images.suits(dtype, shape)) return (...args) => images.forward(shape, ...args);
     if (oneChannel.suits(dtype, shape)) return (...args) => oneChannel.forward(shape, ...args);
     if (polyphase.suits(dtype, shape)) return (...args) => polyphase.forward(shape, ...args);
+    if (pointwise.suits(dtype, shape)) return pointwise.forward(shape);
     if (rows.suits(dtype, shape)) return (...args) => rows.forward(shape, ...args);
     const s = isPointwise(shape) ? asRow(shape) : shape;
     return (...args) => {
@@ -271,6 +275,7 @@ export function convKernels(
     if (winograd.suits(dtype, shape, "inputGrad")) return winograd.inputGrad(shape);
     if (images.suits(dtype, shape)) return (...args) => images.inputGrad(shape, ...args);
     if (polyphase.suitsInputGrad(dtype, shape)) return (...args) => polyphase.inputGrad(shape, ...args);
+    if (pointwise.suits(dtype, shape)) return pointwise.inputGrad(shape);
     if (rows.suitsInputGrad(dtype, shape)) return (...args) => rows.inputGrad(shape, ...args);
     const s = isPointwise(shape) ? asRow(shape) : shape;
     // A stride beyond the kernel leaves positions that no output reads.

@@ -108,6 +108,17 @@ const convRows: Split = {
   },
 };
 
+/** By images. */
+const convPointwise: Split = {
+  items: 6,
+  work: (args) => field(args, 24) * field(args, 28) * field(args, 20) * (field(args, 4) / MADDS + 1),
+  scratch: 7,
+  scratchBytes: ([p], kernels) => kernels.convPointwiseScratch(p) as number,
+  steps(_args, steps) {
+    steps[5] = 1;
+  },
+};
+
 /** Groups of images are parts, since the sums of each are apart already. */
 const convWeight = (bytes: number): Split => ({
   items: 5,
@@ -240,6 +251,7 @@ export const LINEAR_SPLITS: Readonly<Record<string, Split>> = {
   convF64: conv,
   convImagesF32: convImages,
   convOneF32: convOne,
+  convPointwiseF32: convPointwise,
   convRowsF32: convRows,
   convBiasF32: convBias(4),
   convBiasF64: convBias(8),
