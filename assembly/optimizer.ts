@@ -189,8 +189,7 @@ function descend<T>(bytes: usize, param: usize, grad: usize, minusLr: T): void {
   }
 }
 
-/** `buffer` may be 0 when momentum is 0. `fused` says that relaxed_madd rounds once. */
-export function sgd<T>(
+function sgd<T>(
   n: usize,
   param: usize,
   grad: usize,
@@ -241,6 +240,52 @@ export function sgd<T>(
     maximize,
     first,
   );
+}
+
+/** Bytes of a tensor in sgdMany's table: int32 for the units up to its end, its elements, param, grad, buffer (0 without momentum), and whether this is its first step. */
+const ENTRY: usize = 32;
+/** Elements of a unit: no two threads write to one cache line. */
+const UNIT: usize = 16;
+
+/** `count` units from number `from` on, of tensors that follow each other, each with whole units. `fused` says that relaxed_madd rounds once. */
+export function sgdMany<T>(
+  from: usize,
+  count: usize,
+  table: usize,
+  lr: f64,
+  momentum: f64,
+  dampening: f64,
+  weightDecay: f64,
+  nesterov: bool,
+  maximize: bool,
+  fused: bool,
+): void {
+  const to = from + count;
+  let start: usize = 0;
+  for (let entry = table; start < to; entry += ENTRY) {
+    const end = <usize>load<u32>(entry);
+    const first = max(start, from);
+    if (end > first) {
+      const skipped = (first - start) * UNIT;
+      const n = min((min(end, to) - start) * UNIT, <usize>load<u32>(entry, 4)) - skipped;
+      const bytes = skipped * sizeof<T>();
+      sgd<T>(
+        n,
+        <usize>load<u32>(entry, 8) + bytes,
+        <usize>load<u32>(entry, 12) + bytes,
+        <usize>load<u32>(entry, 16) + bytes,
+        lr,
+        momentum,
+        dampening,
+        weightDecay,
+        nesterov,
+        maximize,
+        load<u32>(entry, 20) !== 0,
+        fused,
+      );
+    }
+    start = end;
+  }
 }
 
 /** `maxSquare` may be 0. */

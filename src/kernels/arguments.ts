@@ -180,6 +180,16 @@ export interface SgdStep {
   readonly weightDecay: number;
   readonly nesterov: boolean;
   readonly maximize: boolean;
+}
+
+/** A tensor that SGD moves. */
+export interface SgdTensor {
+  /** elements */
+  readonly n: number;
+  readonly param: Pointer;
+  readonly grad: Pointer;
+  /** 0 where momentum is 0 */
+  readonly buffer: Pointer;
   /** the momentum buffer is to be set to the gradient, not averaged with it */
   readonly first: boolean;
 }

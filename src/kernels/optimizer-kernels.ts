@@ -1,10 +1,9 @@
-import type { AdamStep, Pointer, RmspropStep, SgdStep } from "./arguments.ts";
+import type { AdamStep, Pointer, RmspropStep, SgdStep, SgdTensor } from "./arguments.ts";
 import type { FloatDType } from "./dtype.ts";
 
 /** Optimizer updates, one pass over memory each, in place. */
 export interface OptimizerKernels {
-  /** `buffer` may be 0 when momentum is 0 */
-  sgd(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, buffer: Pointer, step: SgdStep): void;
+  sgd(dtype: FloatDType, tensors: readonly SgdTensor[], step: SgdStep): void;
   /** `maxSquare` is 0 unless amsgrad */
   adam(
     dtype: FloatDType,

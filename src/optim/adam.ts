@@ -1,7 +1,7 @@
 import { backend } from "../kernels/registry.ts";
 import { floatDType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkRange, Optimizer, type ParamGroup, type ParamGroupInput, type ParamState } from "./optimizer.ts";
+import { checkRange, type Move, Optimizer, type ParamGroup, type ParamGroupInput } from "./optimizer.ts";
 
 /** Options of Adam and AdamW, as torch.optim's arguments. */
 export interface AdamOptions {
@@ -31,7 +31,11 @@ abstract class AdamBase extends Optimizer<AdamOptions> {
     checkRange("weight_decay value", weightDecay, 0);
   }
 
-  protected update(param: Tensor, gradient: Tensor, options: ParamGroup<AdamOptions>, state: ParamState): void {
+  protected update(moves: readonly Move[], options: ParamGroup<AdamOptions>): void {
+    for (const move of moves) this.move(move, options);
+  }
+
+  private move({ param, gradient, state }: Move, options: ParamGroup<AdamOptions>): void {
     const step = this.countStep(state);
     const average = this.remembered(state, "exp_avg", param);
     const square = this.remembered(state, "exp_avg_sq", param);

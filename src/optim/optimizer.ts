@@ -18,6 +18,14 @@ export type ParamGroupInput<Options> = { params: Iterable<Tensor> } & Partial<Op
 /** What optimizers remember of one parameter, by PyTorch's names; null where a file says that there is nothing. */
 export type ParamState = Record<string, Tensor | number | null>;
 
+/** A parameter that an optimizer moves. */
+export interface Move {
+  /** contiguous, as is the gradient */
+  readonly param: Tensor;
+  readonly gradient: Tensor;
+  readonly state: ParamState;
+}
+
 /** An optimizer's state as PyTorch's state_dict() lays it out: parameters are numbered in the order they were given. */
 export interface OptimizerState {
   state: Record<number, ParamState>;
@@ -76,8 +84,8 @@ export abstract class Optimizer<Options extends object = object> {
   /** Refuses options out of range. @throws ArgumentError with PyTorch's sentence */
   protected abstract checkOptions(options: Options): void;
 
-  /** Moves one parameter by its gradient. Both are contiguous. */
-  protected abstract update(param: Tensor, gradient: Tensor, options: ParamGroup<Options>, state: ParamState): void;
+  /** Moves parameters of a group by their gradients. */
+  protected abstract update(moves: readonly Move[], options: ParamGroup<Options>): void;
 
   /**
    * Moves every parameter that has a gradient. A closure that recomputes the loss (calling backward itself) may be given; its result is returned.
@@ -88,15 +96,19 @@ export abstract class Optimizer<Options extends object = object> {
     const result = closure && enableGrad(closure);
     noGrad(() => {
       for (const group of this.paramGroups) {
+        const moves: Move[] = [];
         for (const param of group.params) {
-          if (!param.grad) continue;
+          const { grad } = param;
+          if (!grad) continue;
           let state = this.state.get(param);
           if (!state) {
             state = {};
             this.state.set(param, state);
           }
-          const gradient = packed(param.grad);
-          this.update(param, gradient, group, state);
+          moves.push({ param, gradient: packed(grad), state });
+        }
+        this.update(moves, group);
+        for (const { param, gradient } of moves) {
           if (gradient !== param.grad) gradient.dispose();
           param.storage.version++;
         }

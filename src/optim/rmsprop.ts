@@ -1,7 +1,7 @@
 import { backend } from "../kernels/registry.ts";
 import { floatDType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkRange, Optimizer, type ParamGroup, type ParamGroupInput, type ParamState } from "./optimizer.ts";
+import { checkRange, type Move, Optimizer, type ParamGroup, type ParamGroupInput } from "./optimizer.ts";
 
 /** Options of RMSprop, as torch.optim.RMSprop's arguments. */
 export interface RMSpropOptions {
@@ -59,7 +59,11 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     checkRange("alpha value", alpha, 0);
   }
 
-  protected update(param: Tensor, gradient: Tensor, options: ParamGroup<RMSpropOptions>, state: ParamState): void {
+  protected update(moves: readonly Move[], options: ParamGroup<RMSpropOptions>): void {
+    for (const move of moves) this.move(move, options);
+  }
+
+  private move({ param, gradient, state }: Move, options: ParamGroup<RMSpropOptions>): void {
     this.countStep(state);
     const square = this.remembered(state, "square_avg", param);
     const buffer = options.momentum > 0 ? this.remembered(state, "momentum_buffer", param) : null;

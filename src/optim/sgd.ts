@@ -1,8 +1,11 @@
+import type { SgdTensor } from "../kernels/backend.ts";
 import { backend } from "../kernels/registry.ts";
-import { floatDType } from "../tensor/dtype.ts";
+import { type FloatDType, floatDType } from "../tensor/dtype.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ArgumentError } from "../util/errors.ts";
-import { checkRange, Optimizer, type ParamGroup, type ParamGroupInput, type ParamState } from "./optimizer.ts";
+import { checkRange, type Move, Optimizer, type ParamGroup, type ParamGroupInput } from "./optimizer.ts";
+
+const FLOATS = ["float32", "float64"] as const;
 
 /** Options of SGD, as torch.optim.SGD's arguments. */
 export interface SGDOptions {
@@ -56,18 +59,17 @@ export class SGD extends Optimizer<SGDOptions> {
     }
   }
 
-  protected update(param: Tensor, gradient: Tensor, options: ParamGroup<SGDOptions>, state: ParamState): void {
-    const first = !state.momentum_buffer;
-    const buffer = options.momentum !== 0 ? this.remembered(state, "momentum_buffer", param) : null;
+  protected update(moves: readonly Move[], options: ParamGroup<SGDOptions>): void {
     const { lr, momentum, dampening, weightDecay, nesterov, maximize } = options;
-    backend().sgd(floatDType(param.dtype, "SGD"), param.numel, param.pointer, gradient.pointer, buffer?.pointer ?? 0, {
-      lr,
-      momentum,
-      dampening,
-      weightDecay,
-      nesterov,
-      maximize,
-      first,
-    });
+    const step = { lr, momentum, dampening, weightDecay, nesterov, maximize };
+    const tensors: Record<FloatDType, SgdTensor[]> = { float32: [], float64: [] };
+    for (const { param, gradient, state } of moves) {
+      const first = !state.momentum_buffer;
+      const buffer = momentum !== 0 ? this.remembered(state, "momentum_buffer", param).pointer : 0;
+      const { numel: n, pointer } = param;
+      tensors[floatDType(param.dtype, "SGD")].push({ n, param: pointer, grad: gradient.pointer, buffer, first });
+    }
+    // All in one: most are tiny, and the threads that backward has just kept busy would be asleep before the large ones (ResNet-20, two threads: 0.35 ms instead of 0.22).
+    for (const dtype of FLOATS) if (tensors[dtype].length > 0) backend().sgd(dtype, tensors[dtype], step);
   }
 }

@@ -26,7 +26,8 @@ test.each(cases)("$start.dtype $name, four steps, $step", ({ kernel, start, step
   const [first, second, third] = Array.from({ length: 3 }, () => arena.put(dtype, new Float64Array(n)));
   steps.forEach(({ grad, param: expected }, i) => {
     const g = arena.put(dtype, grad.data as Items);
-    if (kernel === "sgd") kernels.sgd(dtype, n, param, g, step.momentum ? first : 0, { ...step, first: i === 0 });
+    const buffer = step.momentum ? first : 0;
+    if (kernel === "sgd") kernels.sgd(dtype, [{ n, param, grad: g, buffer, first: i === 0 }], step);
     else if (kernel === "adam")
       kernels.adam(dtype, n, param, g, first, second, step.amsgrad ? third : 0, { ...step, step: i + 1 });
     else kernels.rmsprop(dtype, n, param, g, first, step.momentum ? second : 0, step.centered ? third : 0, step);

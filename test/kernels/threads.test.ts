@@ -275,14 +275,22 @@ const CASES: Readonly<Record<string, () => Case>> = {
       weightDecay: 0.1,
       nesterov: true,
       maximize: false,
-      first: true,
     };
+    // pieces that end in the middle of what a thread takes, of a vector, and one that is empty
+    const ends = [5, 1000, 1000, 40_003, N];
+    const pieces = (p: number, buffer: number) =>
+      ends.map((end, i) => {
+        const from = i === 0 ? 0 : ends[i - 1];
+        const at = 4 * from;
+        return { n: end - from, param: p + at, grad: g + at, buffer: buffer + at, first: i !== 3 };
+      });
     const rmsprop = { lr: 0.1, alpha: 0.9, eps: 1e-8, weightDecay: 0, momentum: 0, maximize: false };
     return writing([N, N, N, N], (k, p, average, square, buffer) => {
       heap.u8.copyWithin(p, x, x + 4 * N);
       k.fill("float32", average, N, 0);
       k.fill("float32", square, N, 0);
-      k.sgd("float32", N, p, g, buffer, sgd);
+      k.fill("float32", buffer, N, 1);
+      k.sgd("float32", pieces(p, buffer), sgd);
       k.adam("float32", N, p, g, average, square, 0, adam);
       k.rmsprop("float32", N, p, g, square, 0, 0, rmsprop);
     });

@@ -39,7 +39,8 @@ describe.skipIf(isReference)(`optimizers, ${tested.simd}`, () => {
       { momentum: 0.9, dampening: 0, weightDecay: 0.01, nesterov: true, maximize: false },
     ])(`SGD of ${dtype}, %o`, (options) => {
       expectSame(dtype, (k, n, [p, g, b], step) => {
-        k.sgd(dtype, n, p, g, options.momentum ? b : 0, { lr: 0.1, ...options, first: step === 1 });
+        const tensor = { n, param: p, grad: g, buffer: options.momentum ? b : 0, first: step === 1 };
+        k.sgd(dtype, [tensor], { lr: 0.1, ...options });
       });
     });
 

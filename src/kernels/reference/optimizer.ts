@@ -1,4 +1,4 @@
-import type { AdamStep, OptimizerKernels, Pointer, RmspropStep, SgdStep } from "../backend.ts";
+import type { AdamStep, OptimizerKernels, Pointer, RmspropStep, SgdStep, SgdTensor } from "../backend.ts";
 import type { FloatDType } from "../dtype.ts";
 import { fma, round } from "./math.ts";
 import { floats, position } from "./views.ts";
@@ -9,7 +9,7 @@ import { floats, position } from "./views.ts";
  * before use, and add_(x, alpha) and addcmul_ as one fused multiply-add.
  */
 
-function sgd(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, buffer: Pointer, step: SgdStep): void {
+function sgdOf(dtype: FloatDType, { n, param, grad, buffer, first }: SgdTensor, step: SgdStep): void {
   const v = floats(dtype);
   const single = dtype === "float32";
   const [p, g, b] = [position(dtype, param), position(dtype, grad), position(dtype, buffer)];
@@ -21,12 +21,16 @@ function sgd(dtype: FloatDType, n: number, param: Pointer, grad: Pointer, buffer
     let d = sign * v[g + i];
     if (decay !== 0) d = fma(single, v[p + i], decay, d);
     if (momentum !== 0) {
-      const average = step.first ? d : fma(single, d, taken, round(single, v[b + i] * momentum));
+      const average = first ? d : fma(single, d, taken, round(single, v[b + i] * momentum));
       v[b + i] = average;
       d = step.nesterov ? fma(single, average, momentum, d) : average;
     }
     v[p + i] = fma(single, d, minusLr, v[p + i]);
   }
+}
+
+function sgd(dtype: FloatDType, tensors: readonly SgdTensor[], step: SgdStep): void {
+  for (const tensor of tensors) sgdOf(dtype, tensor, step);
 }
 
 function adam(

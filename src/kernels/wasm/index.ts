@@ -43,7 +43,7 @@ export function createWasmBackend(simd: SimdBuild, reference: Backend): Backend 
     ...norm,
     ...givenNormKernels(wasm, heap, norm),
     ...poolKernels(wasm, heap),
-    ...optimizerKernels(wasm),
+    ...optimizerKernels(wasm, heap),
     name: "wasm",
     simd,
     get threads() {

@@ -1,17 +1,16 @@
 import type { OptimizerKernels, Pointer } from "../backend.ts";
+import type { Heap } from "../heap.ts";
 
-type Sgd = (
-  n: number,
-  param: Pointer,
-  grad: Pointer,
-  buffer: Pointer,
+type SgdMany = (
+  from: number,
+  count: number,
+  table: Pointer,
   lr: number,
   momentum: number,
   dampening: number,
   weightDecay: number,
   nesterov: boolean,
   maximize: boolean,
-  first: boolean,
   fused: number,
 ) => void;
 type Adam = (
@@ -50,23 +49,41 @@ type Rmsprop = (
 /** What assembly/optimizer.ts exports. */
 export interface OptimizerExports {
   isFused(x: number): number;
-  sgdF32: Sgd;
-  sgdF64: Sgd;
+  sgdManyF32: SgdMany;
+  sgdManyF64: SgdMany;
   adamF32: Adam;
   adamF64: Adam;
   rmspropF32: Rmsprop;
   rmspropF64: Rmsprop;
 }
 
+/** Bytes that sgdMany reads of a tensor, and elements of its units. */
+const ENTRY_BYTES = 32;
+const UNIT = 16;
+
 /** Optimizer updates. */
-export function optimizerKernels(wasm: OptimizerExports): OptimizerKernels {
+export function optimizerKernels(wasm: OptimizerExports, heap: Heap): OptimizerKernels {
   // 1 + 2⁻¹², whose square tells one rounding from two
   const fused = wasm.isFused(1.000244140625);
   return {
-    sgd(dtype, n, param, grad, buffer, step) {
-      const kernel = dtype === "float32" ? wasm.sgdF32 : wasm.sgdF64;
-      const { lr, momentum, dampening, weightDecay, nesterov, maximize, first } = step;
-      kernel(n, param, grad, buffer, lr, momentum, dampening, weightDecay, nesterov, maximize, first, fused);
+    sgd(dtype, tensors, { lr, momentum, dampening, weightDecay, nesterov, maximize }) {
+      const kernel = dtype === "float32" ? wasm.sgdManyF32 : wasm.sgdManyF64;
+      const table = heap.alloc(ENTRY_BYTES * tensors.length);
+      const { i32 } = heap;
+      let at = table / 4;
+      let units = 0;
+      for (const { n, param, grad, buffer, first } of tensors) {
+        units += Math.ceil(n / UNIT);
+        i32[at] = units;
+        i32[at + 1] = n;
+        i32[at + 2] = param;
+        i32[at + 3] = grad;
+        i32[at + 4] = buffer;
+        i32[at + 5] = first ? 1 : 0;
+        at += ENTRY_BYTES / 4;
+      }
+      kernel(0, units, table, lr, momentum, dampening, weightDecay, nesterov, maximize, fused);
+      heap.free(table);
     },
 
     adam(dtype, n, param, grad, average, square, maxSquare, step) {

@@ -283,8 +283,17 @@ const pools: Record<string, Split> = {
   ...floats("avgPoolGrad", (bytes) => avgPool(1, 0, bytes)),
 };
 
+/** Units of 16 elements, of all tensors together. */
+const sgdMany: Split = {
+  items: 1,
+  work: () => 3 * 16,
+  steps(_args, steps) {
+    steps[0] = 1;
+  },
+};
+
 const optimizers: Record<string, Split> = {
-  ...floats("sgd", (bytes) => flat(0, [1, 2, 3], bytes, 3)),
+  ...floats("sgdMany", () => sgdMany),
   ...floats("adam", (bytes) => flat(0, [1, 2, 3, 4, 5], bytes, 5)),
   ...floats("rmsprop", (bytes) => flat(0, [1, 2, 3, 4, 5], bytes, 5)),
 };
