@@ -25,6 +25,7 @@ export * from "./polyphase-input";
 export * from "./polyphase-weight";
 export * from "./reduce";
 export * from "./reduced";
+export * from "./sgd";
 export * from "./softmax";
 export * from "./sum";
 export * from "./unary";

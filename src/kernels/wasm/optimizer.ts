@@ -46,7 +46,7 @@ type Rmsprop = (
   fused: number,
 ) => void;
 
-/** What assembly/optimizer.ts exports. */
+/** What assembly/optimizer.ts and sgd.ts export. */
 export interface OptimizerExports {
   isFused(x: number): number;
   sgdManyF32: SgdMany;
