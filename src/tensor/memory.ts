@@ -120,8 +120,8 @@ function moveTo(scope: Scope, allocation: Allocation): void {
  * are given back before, and to register one and take it off again costs 0.3 µs, several times that once a convolution has emptied the caches.
  */
 const newest: (Storage | null)[] = new Array(512).fill(null);
-/** Bytes of live storages that the finalizer does not know: more than the forward pass of a ResNet-20 on 64 images. */
-const MOST_UNWATCHED = 128 * 1024 * 1024;
+/** Bytes of live storages that the finalizer does not know: at most this part of the heap's limit, mostly 128 MiB, more than a forward pass of ResNet-20 makes of 64 images. */
+const UNWATCHED_PART = 1 / 32;
 let unwatched = 0;
 let made = 0;
 let fallen = 0;
@@ -129,7 +129,7 @@ let fallen = 0;
 function watchLater(storage: Storage): void {
   newest[made++ % newest.length] = storage;
   unwatched += storage.bytes;
-  while (unwatched > MOST_UNWATCHED || made - fallen === newest.length) {
+  while (unwatched > heap.limit * UNWATCHED_PART || made - fallen === newest.length) {
     const at = fallen++ % newest.length;
     newest[at]?.watch();
     newest[at] = null;
