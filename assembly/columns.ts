@@ -111,7 +111,15 @@ const TOGETHER: usize = 8;
 const LEAST: f64 = 1e-28;
 
 /** Σ (x − pivot) and Σ (x − pivot)² of every column, added to `sums` and `squares`: differences of float32 in lanes, of a block of rows at most, and behind them in float64. */
-function sumAbout(sums: usize, squares: usize, x: usize, rows: usize, columns: usize, all: usize, pivots: usize): void {
+export function sumAbout(
+  sums: usize,
+  squares: usize,
+  x: usize,
+  rows: usize,
+  columns: usize,
+  all: usize,
+  pivots: usize,
+): void {
   const row = all * 4;
   const step = min(GRAD_ROWS, rowsPerBlock(row));
   for (let r: usize = 0; r < rows; r += step) {
@@ -156,7 +164,7 @@ function sumAbout(sums: usize, squares: usize, x: usize, rows: usize, columns: u
 }
 
 /** The means of sixteen rows from all over. */
-function pivotsOf(pivots: usize, x: usize, rows: usize, columns: usize, all: usize): void {
+export function pivotsOf(pivots: usize, x: usize, rows: usize, columns: usize, all: usize): void {
   const step = (rows >> 4) * all * 4;
   let c: usize = 0;
   for (; c + 4 <= columns; c += 4) {
@@ -200,9 +208,22 @@ function momentsInLanes(
   all: usize,
   pivots: usize,
 ): void {
-  const count = <f64>rows;
   pivotsOf(pivots, x, rows, columns, all);
   sumAbout(means, squares, x, rows, columns, all, pivots);
+  settle(means, squares, x, rows, columns, all, pivots);
+}
+
+/** The same from the sums about the pivots, which lie where the results go; columns that are far from their pivots, or too large or small for float32, are summed again. */
+export function settle(
+  means: usize,
+  squares: usize,
+  x: usize,
+  rows: usize,
+  columns: usize,
+  all: usize,
+  pivots: usize,
+): void {
+  const count = <f64>rows;
   for (let c: usize = 0; c < columns; c += TOGETHER) {
     const n = min(TOGETHER, columns - c);
     const p = pivots + c * 4;
@@ -255,6 +276,18 @@ export function columnMoments<T>(
   memory.fill(scratch, 0, columns * 16);
   if (sizeof<T>() === 4 && rows >= LEAST_ROWS) momentsInLanes(means, squares, x, rows, columns, all, mean);
   else exactMoments<T>(means, squares, x, rows, columns, all);
+  storeMoments<T>(mean, rest, m2, columns, means, squares);
+}
+
+/** Means and Σ (x − mean)² of float64, rounded, and what the means lose. */
+export function storeMoments<T>(
+  mean: usize,
+  rest: usize,
+  m2: usize,
+  columns: usize,
+  means: usize,
+  squares: usize,
+): void {
   for (let c: usize = 0; c < columns; c++) {
     const m = load<f64>(means + c * 8);
     store<T>(mean + c * sizeof<T>(), <T>m);

@@ -1,4 +1,5 @@
 export * from "./avg-pool";
+export * from "./column-parts";
 export * from "./conv";
 export * from "./conv-images";
 export * from "./conv-one";

@@ -2,6 +2,7 @@ import type { ElementwiseKernels, NormKernels, NormTail, Pointer, RowShape } fro
 import type { FloatDType } from "../dtype.ts";
 import type { Heap } from "../heap.ts";
 import { ARGUMENT_BYTES, ARGUMENTS } from "./module.ts";
+import { columnParts, goesByParts, type NormColumnExports } from "./norm-columns.ts";
 import { unaryGradNumber, unaryNumber } from "./unary.ts";
 
 type MomentsByChannel = (
@@ -137,7 +138,7 @@ type NormalizeByRowGrad = (
 type FinishRowGrad = (gWeight: Pointer, gBias: Pointer, sums: Pointer, weights: number, parts: number) => void;
 
 /** What assembly/norm.ts and assembly/norm-rows.ts export. */
-export interface NormExports {
+export interface NormExports extends NormColumnExports {
   isFused(x: number): number;
   batchNormF32: BatchNorm;
   batchNormF64: BatchNorm;
@@ -184,6 +185,7 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
   // 1 + 2⁻¹²: its square shows whether the processor's relaxed multiply-add rounds once.
   const fused = wasm.isFused(1.000244140625) !== 0;
   const is32 = (dtype: FloatDType) => dtype === "float32";
+  const columns = columnParts(wasm, heap, ARGUMENTS);
 
   /** Runs with `bytes` of scratch memory. */
   function withScratch(bytes: number, run: (scratch: Pointer) => void): void {
@@ -256,6 +258,15 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
       momentum,
       tail,
     ) {
+      if (inner === 1 && is32(dtype) && goesByParts(outer, channels)) {
+        byChannels(channels, (scratch) => {
+          // behind what scale() takes; invstd is room for m2
+          columns.moments(mean, rest, invstd, x, outer, channels);
+          wasm.finishMomentsF32(invstd, runningMean, runningVar, mean, invstd, channels, outer, eps, momentum);
+          scale(dtype, y, x, outer, channels, 1, mean, rest, invstd, weight, bias, tail, scratch);
+        });
+        return;
+      }
       const kernel = is32(dtype) ? wasm.batchNormF32 : wasm.batchNormF64;
       const { known, missing } = activationOf(dtype, tail);
       byChannels(channels, (scratch) =>
@@ -328,12 +339,19 @@ export function normKernels(wasm: NormExports, heap: Heap, reference: Elementwis
         const n = outer * channels * inner;
         reference.unaryGrad(tail.activation, dtype, tail.before, g, tail.source, n, tail.p);
       }
+      const upstream = tail && op === undefined ? tail.before : g;
+      if (inner === 1 && is32(dtype) && goesByParts(outer, channels)) {
+        const number = op ?? NONE.number;
+        const sizes = [outer, channels, mean, rest, invstd, weight, batchStatistics, number, tail] as const;
+        columns.grad(gx, gWeight, gBias, upstream, x, ...sizes);
+        return;
+      }
       byChannels(channels, (scratch) =>
         kernel(
           gx,
           gWeight,
           gBias,
-          tail && op === undefined ? tail.before : g,
+          upstream,
           x,
           outer,
           channels,

@@ -230,7 +230,29 @@ const normalizeByRowGrad: Split = {
   },
 };
 
+/** By parts, whose sums are apart: `first` is the place of their first, behind that of their rows and before that of their number. */
+const columnSums = (first: number, work: number, scratch = -1): Split => ({
+  items: first + 1,
+  work: (args) => work * args[first - 1] * args[scratch < 0 ? 3 : 4],
+  scratch,
+  steps(_args, steps) {
+    steps[first] = 1;
+  },
+});
+
+const columnGradWrite: Split = {
+  items: 3,
+  work: (args) => 3 * args[4],
+  grain: () => 4,
+  steps(args, steps) {
+    for (const place of [0, 1, 2]) steps[place] = 4 * args[4];
+  },
+};
+
 const norms: Record<string, Split> = {
+  columnPartSums: columnSums(6, 1),
+  columnGradPartSums: columnSums(11, 2, 13),
+  columnGradWrite,
   ...floats("sumByChannel", (bytes) => channels(3, [1], [0], bytes, 1, 6)),
   ...floats("batchNorm", (bytes) => channels(8, [0, 6, 15], [1, 2, 3, 4, 5, 11, 12], bytes, 3, 20)),
   ...floats("momentsByChannel", (bytes) => channels(5, [3], [0, 1, 2], bytes, 2, 8)),
