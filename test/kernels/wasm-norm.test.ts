@@ -218,8 +218,10 @@ describe.skipIf(!simd)("normalization on WebAssembly", () => {
       });
     }
 
-    for (const shape of SHAPES) {
+    // The last is large enough to go by parts of rows, of which one is short.
+    for (const shape of [...SHAPES, [1031, 255, 1] as [number, number, number]]) {
       for (const activation of ["relu", "silu"] as const) {
+        if (shape[1] === 255 && (dtype === "float64" || activation === "silu")) continue;
         it(`with ${activation} and a residual, ${dtype} [${shape}]`, () => {
           const got = withTail(wasm, dtype, shape, activation);
           const expected = withTail(reference, dtype, shape, activation);
