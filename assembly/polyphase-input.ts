@@ -14,7 +14,7 @@ import {
   OUT_WIDTH,
   padded,
 } from "./geometry";
-import { blockTiles, multiplyPlaces, polyphaseRows, STEP } from "./polyphase-product";
+import { blockTiles, multiplyPlaces, polyphaseRows, rowsToFetch, STEP } from "./polyphase-product";
 import {
   A,
   A2,
@@ -29,7 +29,19 @@ import {
   phaseChannels,
 } from "./polyphase-tiles";
 import { storePart } from "./scratch";
-import { less, oddLines, rowAt, SIDE, scale, tilesAcross, tilesDown, times, touch, zeroBytes } from "./winograd-tiles";
+import {
+  imageBytes,
+  less,
+  oddLines,
+  rowAt,
+  SIDE,
+  scale,
+  tilesAcross,
+  tilesDown,
+  times,
+  touch,
+  zeroBytes,
+} from "./winograd-tiles";
 
 /** Room for a tile whose rows have been combined: eight rows of nine vectors. */
 const TEMPORARY: usize = 1152;
@@ -288,16 +300,42 @@ export function polyphaseInputGradF32(
   const atOnce = polyphaseRows(p);
   const last = first + total;
   memory.fill(band, 0, bandBytes(p));
+  let ahead = false;
   for (let start = first; start < last; start += atOnce) {
     const rows = min(atOnce, last - start);
-    touch(p, g, start, rows, SIDE, 1, true, scratch);
+    const isFetched = ahead;
+    if (!isFetched) touch(p, g, start, rows, SIDE, 1, true, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = g + n * get(p, OUT_IMAGE) * 4;
       transformGradient(p, tiles + r * across * STEP, place, image, start + r - n * perImage, band);
     }
-    multiplyPlaces(p, true, ODD_GRADIENT, rows * across, tiles, place, block, u, sums, sumPlace, sumRow);
-    touch(p, gx, start, rows, INPUTS, 1, false, scratch);
+    const next = start + rows;
+    const nextRows = rowsToFetch(p, next, last);
+    const fromBytes = imageBytes(p, nextRows, true);
+    const toBytes = imageBytes(p, nextRows, false);
+    ahead = fromBytes > 0 && toBytes > 0;
+    const from = g + (next / perImage) * get(p, OUT_IMAGE) * 4;
+    const to = gx + (next / perImage) * get(p, IN_IMAGE) * 4;
+    multiplyPlaces(
+      p,
+      true,
+      ODD_GRADIENT,
+      rows * across,
+      tiles,
+      place,
+      block,
+      u,
+      sums,
+      sumPlace,
+      sumRow,
+      scratch,
+      from,
+      ahead ? fromBytes : 0,
+      to,
+      ahead ? toBytes : 0,
+    );
+    if (!isFetched) touch(p, gx, start, rows, INPUTS, 1, false, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = gx + n * get(p, IN_IMAGE) * 4;

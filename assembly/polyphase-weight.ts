@@ -17,7 +17,7 @@ import {
   padded,
   set,
 } from "./geometry";
-import { blockOf } from "./polyphase-product";
+import { BLOCK_BYTES, blockOf } from "./polyphase-product";
 import {
   A,
   A2,
@@ -59,7 +59,7 @@ import {
 
 /** Rows of tiles that are summed at once. */
 function rowsAtOnce(p: usize): usize {
-  const tiles = blockOf(phaseChannels(get(p, CHANNELS)), padded(get(p, OUT_CHANNELS), 16));
+  const tiles = blockOf(phaseChannels(get(p, CHANNELS)), padded(get(p, OUT_CHANNELS), 16), BLOCK_BYTES);
   return max(1, min(tiles / tilesAcross(p), get(p, BATCH) * tilesDown(p)));
 }
 

@@ -3,7 +3,7 @@
  * its sums are transformed back into tiles of 4×4 outputs. Otherwise it goes as in winograd.ts.
  */
 import { CHANNELS, get, IN_IMAGE, OUT_CHANNELS, OUT_HEIGHT, OUT_IMAGE, OUT_WIDTH, padded } from "./geometry";
-import { blockTiles, multiplyPlaces, polyphaseRows, STEP, weightsPlace } from "./polyphase-product";
+import { blockTiles, multiplyPlaces, polyphaseRows, rowsToFetch, STEP, weightsPlace } from "./polyphase-product";
 import {
   A,
   A2,
@@ -29,7 +29,7 @@ import {
 import { loadPart, storePart } from "./scratch";
 import { TILE_BYTES } from "./tile";
 import { loadTap } from "./winograd-pack";
-import { less, oddLines, SIDE, scale, tilesAcross, tilesDown, times, touch } from "./winograd-tiles";
+import { imageBytes, less, oddLines, SIDE, scale, tilesAcross, tilesDown, times, touch } from "./winograd-tiles";
 
 export { polyphaseRows };
 
@@ -270,16 +270,42 @@ export function polyphaseF32(
   const atOnce = polyphaseRows(p);
   const last = first + total;
   memory.fill(band, 0, bandBytes(p));
+  let ahead = false;
   for (let start = first; start < last; start += atOnce) {
     const rows = min(atOnce, last - start);
-    touch(p, x, start, rows, INPUTS, 1, false, scratch);
+    const isFetched = ahead;
+    if (!isFetched) touch(p, x, start, rows, INPUTS, 1, false, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = x + n * get(p, IN_IMAGE) * 4;
       transformInput(p, tiles + r * across * STEP, STEP, inPlace, block, image, start + r - n * perImage, band);
     }
-    multiplyPlaces(p, false, ODD, rows * across, tiles, inPlace, block, u, sums, outPlace, outRow);
-    touch(p, out, start, rows, SIDE, 0, true, scratch);
+    const next = start + rows;
+    const nextRows = rowsToFetch(p, next, last);
+    const fromBytes = imageBytes(p, nextRows, false);
+    const toBytes = imageBytes(p, nextRows, true);
+    ahead = fromBytes > 0 && toBytes > 0;
+    const from = x + (next / perImage) * get(p, IN_IMAGE) * 4;
+    const to = out + (next / perImage) * get(p, OUT_IMAGE) * 4;
+    multiplyPlaces(
+      p,
+      false,
+      ODD,
+      rows * across,
+      tiles,
+      inPlace,
+      block,
+      u,
+      sums,
+      outPlace,
+      outRow,
+      scratch,
+      from,
+      ahead ? fromBytes : 0,
+      to,
+      ahead ? toBytes : 0,
+    );
+    if (!isFetched) touch(p, out, start, rows, SIDE, 0, true, scratch);
     for (let r: usize = 0; r < rows; r++) {
       const n = (start + r) / perImage;
       const image = out + n * get(p, OUT_IMAGE) * 4;
