@@ -140,6 +140,20 @@ describe("BatchNormAct2d is batch norm, sum and activation in one", () => {
     );
   });
 
+  test("a bias that is changed or gone before backward changes no gradient", () => {
+    const [data, upstream, shift] = [randn([4, 3, 5, 5]), randn([4, 3, 5, 5]), [0.5, -1, 0]];
+    const gradient = (meanwhile: (bias: Tensor) => void) => {
+      const [x, weight, bias] = [data.clone().requiresGrad_(), tensor([1, -2, 3]), tensor(shift)];
+      const y = F.batchNormAct(x, null, null, { weight, bias, training: true, activation: "relu" });
+      meanwhile(bias);
+      y.backward(upstream);
+      return x.grad;
+    };
+    const expected = gradient(() => {});
+    expect(gradient((bias) => bias.add_(5))?.toArray()).toEqual(expected?.toArray());
+    expect(gradient((bias) => bias.dispose())?.toArray()).toEqual(expected?.toArray());
+  });
+
   test("changing the output in place before backward is noticed", () => {
     const y = new nn.BatchNormAct2d(3).forward(randn([2, 3, 2, 2]).requiresGrad_());
     noGrad(() => y.mul_(2));

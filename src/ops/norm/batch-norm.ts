@@ -216,8 +216,9 @@ function recorded(
     const addend = liesAsX ? memory.addend : null;
     const upstream = packedAs(g, x.strides);
     const slope = tailSlope(tail, y, () => scaleAndShift(x, affine, exact, { residual, activation: null }));
-    // The bias is not saved: it may have changed.
-    const isOwn = activation === "relu" && !residual && bias?.storage.version === biasVersion;
+    // The bias is not saved: it may have changed or be gone.
+    const isSame = !bias || (bias.storage.version === biasVersion && bias.storage.isLive);
+    const isOwn = activation === "relu" && !residual && isSame;
     const wanted = { x: needs[0], weight: needs[1], bias: needs[2], before: slope !== null && needs[3] };
     const forResidual = needs[3] && slope === null;
     const spare = !forResidual && (upstream !== g || memory.isSpare(g));
