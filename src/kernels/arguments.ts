@@ -169,7 +169,7 @@ export interface NormTailGrad {
   /** whether `before` holds a part of the gradient, which g is added to first: only for ReLU, float32, inner > 1, batch statistics, and where gx is wanted */
   readonly adds?: boolean;
   /** where `source` is ReLU of the normalized values alone: the address of the bias, or 0. Then kernels may tell the slope from x, which they read anyway */
-  readonly bias?: number;
+  readonly bias?: Pointer;
 }
 
 /** Scalars of one SGD step, as torch.optim.SGD. */

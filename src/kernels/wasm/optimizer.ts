@@ -82,8 +82,11 @@ export function optimizerKernels(wasm: OptimizerExports, heap: Heap): OptimizerK
         i32[at + 5] = first ? 1 : 0;
         at += ENTRY_BYTES / 4;
       }
-      kernel(0, units, table, lr, momentum, dampening, weightDecay, nesterov, maximize, fused);
-      heap.free(table);
+      try {
+        kernel(0, units, table, lr, momentum, dampening, weightDecay, nesterov, maximize, fused);
+      } finally {
+        heap.free(table);
+      }
     },
 
     adam(dtype, n, param, grad, average, square, maxSquare, step) {

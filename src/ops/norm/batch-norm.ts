@@ -157,6 +157,8 @@ export function channelGradients(
       through,
     ),
   );
+  if (scale !== weight) scale?.storage.release();
+  if (shift && shift !== slope?.bias) shift.storage.release();
   if (before && before !== gx && before !== g && !needs.before) before.storage.release();
   return { x: gx, weight: gWeight, bias: gBias, before: needs.before ? before : null };
 }
